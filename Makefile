@@ -1,0 +1,34 @@
+# One word for each thing to do. Every target sets the environment up first; a finished set-up is reused.
+# PYTHON=/path/to/python3.11 names the interpreter the environment is made from.
+
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup quickstart test lint bench mechanism clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with every package in its verified version
+	@bash tools/setup_env.sh
+
+quickstart: setup ## see all of ProCrop at work on toy data, on a CPU
+	$(PY) tools/quickstart.py
+
+test: setup ## run the tests
+	$(PY) -m pytest
+
+lint: setup ## check style, imports, type hints and formatting
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+bench: setup ## measure the model's cost against Conditional DETR
+	$(PY) tools/benchmarks/model.py
+
+mechanism: setup ## measure what the references add, on hidden-style data (long)
+	$(PY) tools/mechanism.py
+
+clean: ## remove caches and build leftovers; keeps .venv, data and work_dirs
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find . -path ./.venv -prune -o -type d -name __pycache__ -exec rm -rf {} +

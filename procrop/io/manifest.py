@@ -1,0 +1,142 @@
+"""The manifest of a cache folder: what is in it, byte for byte, and what made it.
+
+A manifest holds a kind and format version, the fingerprint of the component that made the files, and the SHA-256 and
+size of each file. It holds no timestamp, host or absolute path: equal work gives an equal manifest.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .atomic import write_json
+
+MANIFEST_NAME = "manifest.json"
+_CHUNK = 1 << 20
+
+
+class ManifestError(ValueError):
+    """A cache folder that is absent, unfinished, damaged, of another kind or of another version."""
+
+
+def sha256_file(path: str | os.PathLike) -> str:
+    """Hex SHA-256 of a file's bytes, read in chunks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_json(obj: Any) -> str:  # noqa: ANN401 (any JSON value)
+    """Hex SHA-256 of an object's canonical JSON: sorted keys, no blanks, ASCII.
+
+    Raises:
+        ValueError: The object holds NaN or an infinity.
+        TypeError: The object holds something JSON cannot (a tuple counts as a list).
+    """
+    text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def write_manifest(
+    folder: str | os.PathLike,
+    *,
+    kind: str,
+    version: int,
+    fingerprint: str,
+    files: Iterable[str],
+    extra: dict | None = None,
+) -> dict:
+    """Hash ``files`` and write ``manifest.json``; to be called last, when every file is in place.
+
+    Args:
+        folder: The cache folder.
+        kind: What the folder is, e.g. ``"gallery"``.
+        version: Format version of that kind.
+        fingerprint: Hex fingerprint of what made the files.
+        files: Names relative to ``folder``, with forward slashes.
+        extra: Further JSON values of the kind.
+
+    Returns:
+        The manifest as written.
+    """
+    folder = Path(folder)
+    table = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)}
+        for name in sorted(files)
+    }
+    manifest = {
+        "kind": kind,
+        "version": version,
+        "fingerprint": fingerprint,
+        "files": table,
+        "extra": extra or {},
+    }
+    write_json(folder / MANIFEST_NAME, manifest)
+    return manifest
+
+
+def read_manifest(folder: str | os.PathLike, kind: str, version: int) -> dict:
+    """Read a folder's manifest and check that it is of the wanted kind and version.
+
+    Raises:
+        ManifestError: No manifest (never finished), unreadable, of another kind, or of another version.
+    """
+    path = Path(folder) / MANIFEST_NAME
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ManifestError(
+            f"{path}: not found; the {kind} was never built to its end: build it again"
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read ({error}); build the {kind} again") from error
+    expected = {"kind": str, "version": int, "fingerprint": str, "files": dict, "extra": dict}
+    if not isinstance(manifest, dict) or any(not isinstance(manifest.get(k), t) for k, t in expected.items()):
+        raise ManifestError(f"{path}: not a ProCrop manifest; build the {kind} again in an empty folder")
+    if manifest["kind"] != kind:
+        raise ManifestError(f"{path}: describes a {manifest['kind']!r}, but a {kind!r} is needed here")
+    if manifest["version"] != version:
+        age = "older" if manifest["version"] < version else "newer"
+        raise ManifestError(
+            f"{path}: format version {manifest['version']} is {age} than version {version}, which this program reads; "
+            f"build the {kind} again"
+        )
+    return manifest
+
+
+def verify_manifest(folder: str | os.PathLike) -> list[str]:
+    """Compare every file of a folder with its manifest.
+
+    Returns:
+        One line per problem, naming the file: missing, of another size, or with other bytes. Empty when all is well.
+
+    Raises:
+        ManifestError: The manifest itself is absent or unreadable.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST_NAME
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))["files"]
+        entries = sorted((str(name), int(e["bytes"]), str(e["sha256"])) for name, e in table.items())
+    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ManifestError(f"{path}: cannot be read ({error!r}); build this folder again") from error
+    problems = (_check_file(folder / name, size, digest) for name, size, digest in entries)
+    return [problem for problem in problems if problem]
+
+
+def _check_file(path: Path, size: int, digest: str) -> str | None:
+    try:
+        actual = path.stat().st_size
+        if actual != size:
+            return f"{path}: {actual} bytes, but the manifest says {size}"
+        if sha256_file(path) != digest:
+            return f"{path}: its bytes have changed since it was written (SHA-256 differs)"
+    except FileNotFoundError:
+        return f"{path}: missing"
+    except OSError as error:
+        return f"{path}: cannot be read ({error})"
+    return None

@@ -1,0 +1,52 @@
+"""A progress bar for people, plain lines for logs."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def progress(
+    iterable: Iterable[T], total: int | None = None, desc: str = "", initial: int = 0
+) -> Iterator[T]:
+    """Yield from ``iterable`` while showing how many of ``total`` are done and how long the rest will take.
+
+    On a terminal this is one moving bar; elsewhere (log file, pipe) it is one line about every ten seconds and one at
+    the end. Everything goes to stderr.
+
+    Args:
+        iterable: What to go through.
+        total: Number of items, counting those already done; the length of ``iterable`` when left out and known.
+        desc: What is being done, in a word or two.
+        initial: Items already done in an earlier run.
+    """
+    from tqdm import tqdm
+
+    if sys.stderr.isatty():
+        yield from tqdm(iterable, total=total, desc=desc, initial=initial, dynamic_ncols=True)
+        return
+    bar = tqdm(
+        iterable,
+        total=total,
+        desc=desc,
+        initial=initial,
+        file=_LineWriter(),
+        mininterval=10,
+        maxinterval=10,
+        ascii=True,
+        ncols=80,
+    )
+    yield from bar
+
+
+class _LineWriter:
+    """Turns tqdm's redraws (carriage returns) into lines of their own."""
+
+    def write(self, text: str) -> None:
+        text = text.strip("\r\n ")
+        if text:
+            sys.stderr.write(text + "\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()

@@ -1,0 +1,142 @@
+"""ProCrop: the cropper that ties backbone, encoder, contexts, fusion and head together."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.detectors import BaseDetector
+from mmdet.models.layers import DetrTransformerEncoder, SinePositionalEncoding
+from torch import Tensor, nn
+
+from procrop.registry import MODELS
+from procrop.structures import CropDataSample, TokenSet
+
+from ..heads import CropFeatures
+
+
+@MODELS.register_module()
+class ProCrop(BaseDetector):
+    r"""Retrieval-augmented cropper.
+
+    .. code-block:: text
+
+        photo (B, 3, H, W) ─► backbone ─► neck 1×1 ─► encoder ─► f̃ (B, p, d) ─┐
+                                                                               ├─► fusion ─► memory ─► head ─► crops
+        references R (K, m, d_r) of each photo ─► context encoder Π ───────────┘
+
+    Without ``fusion`` the memory is f̃ alone: the retrieval-free model of Jia et al., with the same weights.
+
+    Args:
+        backbone (dict): Image backbone; its last feature map is used.
+        neck (dict): Maps that feature map to (B, d, h, w).
+        encoder (dict): Arguments of mmdet's ``DetrTransformerEncoder``.
+        bbox_head (dict): Crop head.
+        positional_encoding (dict): Arguments of mmdet's ``SinePositionalEncoding``; 2 · num_feats = d.
+        context_encoders (dict, optional): Context name → encoder of that context. An encoder is called with
+            the samples' field of that name, one entry a photo (None where absent), and a tensor that gives
+            device and dtype.
+        fusion (dict, optional): Fusion neck; needed if there are context encoders.
+        train_cfg, test_cfg (dict, optional): Unused; accepted because mmdet's tools pass them.
+        data_preprocessor (dict, optional): Normalisation and padding (bottom, right).
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        encoder: dict,
+        bbox_head: dict,
+        positional_encoding: dict | None = None,
+        context_encoders: dict | None = None,
+        fusion: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if bool(context_encoders) != bool(fusion):
+            raise ValueError("ProCrop needs `context_encoders` and `fusion` together, or neither")
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck)
+        self.positional_encoding = SinePositionalEncoding(
+            **(positional_encoding or dict(num_feats=128, normalize=True))
+        )
+        self.encoder = DetrTransformerEncoder(**encoder)
+        self.context_encoders = nn.ModuleDict(
+            {name: MODELS.build(cfg) for name, cfg in (context_encoders or {}).items()}
+        )
+        self.fusion = MODELS.build(fusion) if fusion else None
+        self.bbox_head = MODELS.build(bbox_head)
+        widths = {2 * self.positional_encoding.num_feats, self.encoder.embed_dims, self.bbox_head.embed_dims}
+        if len(widths) > 1:
+            raise ValueError(
+                f"ProCrop: positions, encoder and head differ in width: {sorted(widths)} "
+                "(2 * num_feats of the positional encoding must equal embed_dims)"
+            )
+
+    def init_weights(self) -> None:
+        """Xavier for the encoder's matrices; every other part initialises itself."""
+        super().init_weights()
+        for p in self.encoder.parameters():
+            if p.dim() > 1:
+                nn.init.xavier_uniform_(p)
+
+    def extract_feat(self, batch_inputs: Tensor) -> Tensor:
+        """Photos (B, 3, H, W), normalised and padded, to a feature map (B, d, h, w)."""
+        return self.neck(self.backbone(batch_inputs))[-1]
+
+    def encode(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
+        """f̃: the encoder's tokens (B, h·w, d) with positions; padding is masked (mask None if there is none)."""
+        mask = self._padding_mask(feature_map, data_samples)
+        pos = self.positional_encoding(mask, input=feature_map)
+        pos = pos.flatten(2).transpose(1, 2).to(feature_map.dtype)
+        mask = None if mask is None else mask.flatten(1)
+        tokens = self.encoder(
+            query=feature_map.flatten(2).transpose(1, 2), query_pos=pos, key_padding_mask=mask
+        )
+        return TokenSet(tokens, pos, mask)
+
+    def extract_memory(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> CropFeatures:
+        """Everything before the head: feature map, and f̃ fused with the contexts that the samples carry."""
+        feature_map = self.extract_feat(batch_inputs)
+        query = self.encode(feature_map, data_samples)
+        if self.fusion is None:
+            return CropFeatures(feature_map, query)
+        contexts = {}
+        for name, encoder in self.context_encoders.items():
+            context = encoder([sample.get(name) for sample in data_samples], query.tokens)
+            if context is not None:
+                contexts[name] = context
+        return CropFeatures(feature_map, self.fusion(query, contexts))
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
+        """Losses of the head by name."""
+        return self.bbox_head.loss(self.extract_memory(batch_inputs, batch_data_samples), batch_data_samples)
+
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]
+    ) -> Sequence[CropDataSample]:
+        """The samples with ``pred_instances``: all crops, best first, in pixels of the upright originals."""
+        features = self.extract_memory(batch_inputs, batch_data_samples)
+        for sample, crops in zip(
+            batch_data_samples, self.bbox_head.predict(features, batch_data_samples), strict=True
+        ):
+            sample.pred_instances = crops
+        return batch_data_samples
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> tuple:
+        """Logits (L, B, N) and normalised cxcywh boxes (L, B, N, 4), without post-processing."""
+        return self.bbox_head(self.extract_memory(batch_inputs, batch_data_samples))
+
+    @staticmethod
+    def _padding_mask(feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> Tensor | None:
+        """(B, h, w) bool, True = padding; None when no photo of the batch is padded."""
+        height, width = data_samples[0].batch_input_shape
+        shapes = [tuple(sample.img_shape[:2]) for sample in data_samples]
+        if all(shape == (height, width) for shape in shapes):
+            return None
+        mask = feature_map.new_ones((len(shapes), 1, height, width))
+        for i, (h, w) in enumerate(shapes):
+            mask[i, :, :h, :w] = 0
+        return F.interpolate(mask, size=feature_map.shape[-2:]).squeeze(1).to(torch.bool)

@@ -1,0 +1,224 @@
+"""The DETR crop head: learnable anchors decoded against the memory."""
+
+from collections.abc import Sequence
+
+import torch
+from mmcv.cnn import Linear
+from mmdet.models.layers import MLP, inverse_sigmoid
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps, bbox_xyxy_to_cxcywh
+from mmdet.utils import reduce_mean
+from mmengine.model import bias_init_with_prob
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from procrop.registry import MODELS, TASK_UTILS
+from procrop.structures import CropDataSample
+
+from ..layers import ConditionalCropDecoder
+from .base_crop_head import BaseCropHead, CropFeatures
+
+
+@MODELS.register_module()
+class CropDETRHead(BaseCropHead):
+    r"""N learnable anchors, a Conditional DETR decoder, and shared branches for score and box.
+
+    The set prediction of Jia et al. 2022 on the memory of the fusion neck:
+
+    .. code-block:: text
+
+        anchors (N, d) ─► decoder (L layers) ◄─ memory
+                              │ hidden states (L, B, N, d), reference points (B, N, 2)
+              score branch ◄──┴──► box branch: t = MLP(h); t_xy += σ⁻¹(ref); box = σ(t)
+
+    Only positive crops are matched (Hungarian, afresh in every layer) and regressed; an unmatched query is
+    pushed towards 0, or towards a soft label that follows the annotated quality around it. All losses are
+    normalised by the number of positives over all processes.
+
+    Args:
+        decoder (dict): Arguments of :class:`ConditionalCropDecoder`.
+        num_queries (int): N.
+        embed_dims (int): Model width d.
+        loss_cls, loss_bbox, loss_iou (dict): Losses with their weights.
+        assigner (dict): One-to-one assigner of queries to positive crops.
+        soft_label (dict, optional): Label maker for unmatched queries; None = 0 for all.
+        vote_gamma (float): γ of :meth:`score_boxes`.
+        train_cfg, test_cfg: Unused; mmdet's builders hand them over.
+    """
+
+    def __init__(
+        self,
+        decoder: dict,
+        num_queries: int = 90,
+        embed_dims: int = 256,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
+        loss_iou: dict | None = None,
+        assigner: dict | None = None,
+        soft_label: dict | None = None,
+        vote_gamma: float = 4.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.num_queries, self.embed_dims, self.vote_gamma = num_queries, embed_dims, vote_gamma
+        self.decoder = ConditionalCropDecoder(**decoder)
+        self.query_embedding = nn.Embedding(num_queries, embed_dims)
+        self.cls_branch = Linear(embed_dims, 1)
+        self.reg_branch = MLP(embed_dims, embed_dims, 4, 3)
+        self.loss_cls = MODELS.build(
+            loss_cls or dict(type="FocalLoss", gamma=2.0, alpha=0.25, loss_weight=2.0)
+        )
+        self.loss_bbox = MODELS.build(loss_bbox or dict(type="L1Loss", loss_weight=5.0))
+        self.loss_iou = MODELS.build(loss_iou or dict(type="GIoULoss", loss_weight=2.0))
+        self.assigner = TASK_UTILS.build(assigner or _default_assigner())
+        self.soft_label = TASK_UTILS.build(soft_label) if soft_label else None
+
+    def init_weights(self) -> None:
+        """Xavier for the decoder, a 1 % prior for the scores, and boxes that start as half-size, centred on
+        their reference point (last box layer zero)."""
+        super().init_weights()
+        for p in self.decoder.parameters():
+            if p.dim() > 1:
+                nn.init.xavier_uniform_(p)
+        nn.init.constant_(self.cls_branch.bias, bias_init_with_prob(0.01))
+        nn.init.zeros_(self.reg_branch.layers[-1].weight)
+        nn.init.zeros_(self.reg_branch.layers[-1].bias)
+
+    def forward(self, features: CropFeatures) -> tuple[Tensor, Tensor]:
+        """Decode.
+
+        Returns:
+            tuple: logits (L, B, N) and boxes (L, B, N, 4), normalised cxcywh of the unpadded photo, of every
+            decoder layer; both float32.
+        """
+        memory = features.memory
+        anchors = self.query_embedding.weight.unsqueeze(0).expand(memory.tokens.size(0), -1, -1)
+        states, reference = self.decoder(
+            query=torch.zeros_like(anchors),
+            key=memory.tokens,
+            query_pos=anchors,
+            key_pos=memory.pos,
+            key_padding_mask=memory.mask,
+        )
+        logits = self.cls_branch(states).squeeze(-1).float()
+        boxes = self.reg_branch(states).float()
+        shift = inverse_sigmoid(reference.float(), eps=1e-5)
+        boxes = torch.cat([boxes[..., :2] + shift, boxes[..., 2:]], dim=-1).sigmoid()
+        return logits, boxes
+
+    def loss(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
+        """Losses of all decoder layers: ``loss_cls``, ``loss_bbox``, ``loss_iou`` of the last, ``d<i>.…`` before.
+
+        Reads ``gt_instances`` of each sample: ``bboxes`` (n, 4) xyxy in pixels of the resized photo
+        (``img_shape``), ``scores`` (n,) and ``positives`` (n,) bool.
+        """
+        logits, boxes = self(features)
+        return self.loss_by_feat(logits, boxes, data_samples)
+
+    def loss_by_feat(
+        self, logits: Tensor, boxes: Tensor, data_samples: Sequence[CropDataSample]
+    ) -> dict[str, Tensor]:
+        """The same from decoded logits (L, B, N) and boxes (L, B, N, 4)."""
+        num_positives = sum(int(s.gt_instances.positives.sum()) for s in data_samples)
+        avg_factor = reduce_mean(logits.new_tensor([float(num_positives)])).clamp(min=1).item()
+        losses: dict[str, Tensor] = {}
+        last = len(logits) - 1
+        for layer in range(len(logits)):
+            prefix = "" if layer == last else f"d{layer}."
+            terms = self._loss_of_layer(logits[layer], boxes[layer], data_samples, avg_factor)
+            losses.update({prefix + name: value for name, value in terms.items()})
+        return losses
+
+    def _loss_of_layer(
+        self, logits: Tensor, boxes: Tensor, data_samples: Sequence[CropDataSample], avg_factor: float
+    ) -> dict[str, Tensor]:
+        labels, pred, target = [], [], []
+        for i, sample in enumerate(data_samples):
+            label, queries, crops = self._targets_of_photo(logits[i].detach(), boxes[i].detach(), sample)
+            labels.append(label)
+            pred.append(boxes[i][queries])
+            target.append(crops)
+        label, pred, target = torch.stack(labels), torch.cat(pred), torch.cat(target)
+        return dict(
+            loss_cls=self.loss_cls(logits.reshape(-1, 1), label.reshape(-1, 1), avg_factor=avg_factor),
+            loss_bbox=self.loss_bbox(pred, target, avg_factor=avg_factor),
+            loss_iou=self.loss_iou(
+                bbox_cxcywh_to_xyxy(pred), bbox_cxcywh_to_xyxy(target), avg_factor=avg_factor
+            ),
+        )
+
+    def _targets_of_photo(
+        self, logits: Tensor, boxes: Tensor, sample: CropDataSample
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Labels (N,), indices of the matched queries (P,), and their crops (P, 4) normalised cxcywh."""
+        height, width = sample.img_shape[:2]
+        factor = boxes.new_tensor([width, height, width, height])
+        gt = sample.gt_instances
+        pixels = bbox_cxcywh_to_xyxy(boxes) * factor
+        crops = gt.bboxes.to(boxes)
+        good = crops[gt.positives]
+        match = self.assigner.assign(
+            InstanceData(scores=logits.unsqueeze(-1), bboxes=pixels),
+            InstanceData(bboxes=good, labels=good.new_zeros(len(good), dtype=torch.long)),
+            dict(img_shape=(height, width)),
+        ).gt_inds
+        queries = torch.nonzero(match > 0).squeeze(1)
+        if self.soft_label is None:
+            label = logits.new_zeros(len(logits))
+        else:
+            label = self.soft_label(pixels, crops, gt.scores.to(boxes))
+        label[queries] = 1.0
+        return label, queries, bbox_xyxy_to_cxcywh(good[match[queries] - 1] / factor)
+
+    @torch.no_grad()
+    def predict(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> list[InstanceData]:
+        """All N crops of each photo, best first; ties go by query. Boxes are clipped to the upright original
+        photo, at least one pixel wide and high. A query without a finite score or box scores 0 with the whole
+        photo as its box."""
+        logits, boxes = self(features)
+        scores, boxes = logits[-1].sigmoid(), bbox_cxcywh_to_xyxy(boxes[-1])
+        finite = scores.isfinite() & boxes.isfinite().all(-1)
+        scores = torch.where(finite, scores, torch.zeros_like(scores))
+        boxes = torch.where(finite.unsqueeze(-1), boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
+        results = []
+        for score, box, sample in zip(scores, boxes, data_samples, strict=True):
+            score, order = score.sort(descending=True, stable=True)
+            results.append(InstanceData(bboxes=_to_pixels(box[order], sample.ori_shape), scores=score))
+        return results
+
+    @torch.no_grad()
+    def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
+        """Score given boxes by a vote of the predictions: Σ_n s_n · IoU(b_n, box)^γ.
+
+        A set predictor has no score for a box that it did not predict; this vote ranks given boxes by how much
+        scored mass lies on them. It is no exact-grid score and must not be reported as one.
+
+        Args:
+            features (CropFeatures): As for :meth:`predict`.
+            boxes (Tensor): (B, M, 4) normalised cxcywh of the unpadded photo.
+
+        Returns:
+            Tensor: (B, M) float, at least 0; larger is better, comparable within one photo.
+        """
+        logits, predicted = self(features)
+        iou = bbox_overlaps(bbox_cxcywh_to_xyxy(boxes.float()), bbox_cxcywh_to_xyxy(predicted[-1]))
+        return torch.einsum("bmn,bn->bm", iou.pow(self.vote_gamma), logits[-1].sigmoid())
+
+
+def _to_pixels(boxes: Tensor, ori_shape: tuple[int, int]) -> Tensor:
+    """Normalised xyxy (N, 4) to pixels of a photo of (height, width), clipped, at least one pixel each way."""
+    height, width = ori_shape[:2]
+    size = boxes.new_tensor([width, height])
+    top_left = torch.minimum((boxes[:, :2] * size).clamp(min=0), size - 1)
+    bottom_right = torch.minimum(torch.maximum(boxes[:, 2:] * size, top_left + 1), size)
+    return torch.cat([top_left, bottom_right], dim=1)
+
+
+def _default_assigner() -> dict:
+    return dict(
+        type="HungarianAssigner",
+        match_costs=[
+            dict(type="FocalLossCost", weight=2.0),
+            dict(type="BBoxL1Cost", weight=5.0, box_format="xywh"),
+            dict(type="IoUCost", iou_mode="giou", weight=2.0),
+        ],
+    )

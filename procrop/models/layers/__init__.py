@@ -1,0 +1,6 @@
+"""Transformer parts that mmdet does not have in the form needed here."""
+
+from .conditional_decoder import ConditionalCropDecoder
+from .cross_attention import ContextCrossAttention
+
+__all__ = ["ConditionalCropDecoder", "ContextCrossAttention"]

@@ -1,0 +1,135 @@
+"""Π(R): the references of a batch become tokens of the model's width."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.layers.transformer.utils import coordinate_to_encoding
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from procrop.registry import MODELS
+from procrop.structures import TokenSet
+
+from .reference_batch import ReferenceBatch
+
+_KINDS = ("image", "annotation", "both")
+
+
+@MODELS.register_module()
+class ReferenceEncoder(BaseModule):
+    """The learnable projection Π of retrieved references (paper, feature fusion; retrieval sources of Table 5).
+
+    A reference is seen as its image (m tokens of the retrieval backbone), as its annotation (one token for each
+    of its crop boxes), or as both. Every token knows where in its reference it lies (2-D sine positions, in the
+    content as well as in the keys), of which kind it is, and how similar its reference is to the photo; the
+    rank of a reference is not encoded, so the order of the references changes nothing.
+
+    Args:
+        in_channels (int): Width d_r of the stored tokens.
+        embed_dims (int): Model width d, even.
+        token_grid (tuple[int, int]): (rows, columns) of a reference's token grid; rows * columns = m.
+        pooled_grid (tuple[int, int], optional): Average the grid down to this one first.
+        what (str): "image", "annotation" or "both".
+        dropout (float): Dropout on the projected tokens.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        embed_dims: int = 256,
+        token_grid: tuple[int, int] = (8, 8),
+        pooled_grid: tuple[int, int] | None = None,
+        what: str = "image",
+        dropout: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if what not in _KINDS:
+            raise ValueError(f"ReferenceEncoder: what={what!r} is none of {_KINDS}")
+        self.in_channels, self.embed_dims, self.what = in_channels, embed_dims, what
+        self.token_grid, self.pooled_grid = tuple(token_grid), pooled_grid and tuple(pooled_grid)
+        if what != "annotation":
+            self.token_proj = nn.Linear(in_channels, embed_dims)
+            self.token_pos_proj = nn.Linear(embed_dims, embed_dims)
+            self.token_norm = nn.LayerNorm(embed_dims)
+            self.image_embedding = nn.Parameter(torch.zeros(embed_dims))
+            nn.init.normal_(self.image_embedding, std=0.02)
+        if what != "image":
+            self.crop_proj = nn.Sequential(
+                nn.Linear(2 * embed_dims + 1, embed_dims), nn.ReLU(), nn.Linear(embed_dims, embed_dims)
+            )
+            self.crop_norm = nn.LayerNorm(embed_dims)
+            self.crop_embedding = nn.Parameter(torch.zeros(embed_dims))
+            nn.init.normal_(self.crop_embedding, std=0.02)
+        self.similarity_proj = nn.Linear(1, embed_dims)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, references: Sequence[InstanceData | None], like: Tensor) -> TokenSet | None:
+        """Project a batch of references.
+
+        Args:
+            references (Sequence[InstanceData | None]): One entry a photo, None where it has none: ``scores``
+                (K,), ``mask`` (K,) True = absent, ``tokens`` (K, m, d_r), and for annotations ``crops``
+                (K, c, 4) normalised cxcywh of the reference, ``crop_scores`` (K, c), ``crop_mask`` (K, c).
+                K and c may differ between photos.
+            like (Tensor): Gives device and floating dtype.
+
+        Returns:
+            TokenSet | None: (B, n, d) with n = K·m + K·c at the batch's largest K and c. If no photo has any
+            reference, None, or in training an empty set, so that every parameter has a gradient.
+
+        Raises:
+            ValueError: References lack what this encoder needs, or their tokens have another shape.
+        """
+        batch = ReferenceBatch(references, like)
+        if batch.num_slots == 0 and not self.training:
+            return None
+        sets = []
+        if self.what != "annotation":
+            sets.append(self._image_tokens(batch))
+        if self.what != "image":
+            sets.append(self._crop_tokens(batch))
+        merged = TokenSet.cat(sets)
+        return TokenSet(self.dropout(merged.tokens), merged.pos, merged.mask)
+
+    def _image_tokens(self, batch: ReferenceBatch) -> TokenSet:
+        tokens = batch.stack("tokens", (self.token_grid[0] * self.token_grid[1], self.in_channels))
+        tokens, grid = self._pool(tokens)
+        b, k, m, _ = tokens.shape
+        sine = self._grid_positions(grid, tokens)  # (m, d)
+        shared = self._similarity(batch.scores).unsqueeze(2) + self.image_embedding
+        content = self.token_norm(self.token_proj(tokens) + self.token_pos_proj(sine) + shared)
+        pos = (sine + self.image_embedding).expand(b, k, -1, -1)
+        mask = batch.mask.unsqueeze(-1).expand(b, k, m)
+        return TokenSet(content.flatten(1, 2), pos.flatten(1, 2), mask.flatten(1))
+
+    def _crop_tokens(self, batch: ReferenceBatch) -> TokenSet:
+        crops = batch.stack("crops", (None, 4))  # (B, K, c, 4)
+        scores = batch.stack("crop_scores", (None,))
+        mask = batch.stack("crop_mask", (None,), pad=True) | batch.mask.unsqueeze(-1)
+        half = self.embed_dims // 2
+        sine = coordinate_to_encoding(crops.flatten(0, 1), num_feats=half).unflatten(0, crops.shape[:2])
+        content = self.crop_proj(torch.cat([sine, scores.unsqueeze(-1)], dim=-1))
+        content = self.crop_norm(content + self._similarity(batch.scores).unsqueeze(2) + self.crop_embedding)
+        pos = sine[..., : self.embed_dims] + self.crop_embedding  # the sine code of the crop's centre
+        return TokenSet(content.flatten(1, 2), pos.flatten(1, 2), mask.flatten(1))
+
+    def _similarity(self, scores: Tensor) -> Tensor:
+        return self.similarity_proj(scores.unsqueeze(-1))
+
+    def _pool(self, tokens: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        if self.pooled_grid is None:
+            return tokens, self.token_grid
+        b, k, _, c = tokens.shape
+        grid = tokens.flatten(0, 1).transpose(1, 2).unflatten(2, self.token_grid)
+        pooled = F.adaptive_avg_pool2d(grid, self.pooled_grid).flatten(2).transpose(1, 2)
+        return pooled.unflatten(0, (b, k)), self.pooled_grid
+
+    def _grid_positions(self, grid: tuple[int, int], like: Tensor) -> Tensor:
+        rows = (torch.arange(grid[0], device=like.device, dtype=like.dtype) + 0.5) / grid[0]
+        cols = (torch.arange(grid[1], device=like.device, dtype=like.dtype) + 0.5) / grid[1]
+        y, x = torch.meshgrid(rows, cols, indexing="ij")
+        points = torch.stack([x, y], dim=-1).view(1, -1, 2)
+        return coordinate_to_encoding(points, num_feats=self.embed_dims // 2)[0].to(like.dtype)

@@ -1,0 +1,132 @@
+"""Crops drawn over a photo, and cut out of it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from procrop.visualization.fonts import load_font
+
+# told apart by colour-blind readers too, and seen on dark and on bright photos (each line has a white rim)
+_COLOURS = ((213, 60, 30), (0, 92, 175), (0, 138, 98), (200, 120, 0), (140, 70, 160), (60, 60, 60))
+
+
+def rank_colour(rank: int) -> tuple[int, int, int]:
+    """RGB of the crop of a rank, counted from 0; six colours that repeat."""
+    return _COLOURS[rank % len(_COLOURS)]
+
+
+def cut_crop(photo: np.ndarray, box: Sequence[float]) -> np.ndarray:
+    """Cut a crop out of a photo.
+
+    The edges are rounded to whole pixels and kept inside the photo; at least one pixel remains on each axis.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        box: (4,) xyxy in pixels of that photo.
+
+    Returns:
+        (h, w, 3) uint8, a view of ``photo``.
+
+    Raises:
+        ValueError: If the box is not made of four finite numbers.
+    """
+    left, top, right, bottom = _whole_pixels(box, photo.shape[1], photo.shape[0])
+    return photo[top:bottom, left:right]
+
+
+def _whole_pixels(box: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:
+    values = np.asarray(box, dtype=np.float64)
+    if values.shape != (4,) or not np.isfinite(values).all():
+        raise ValueError(f"a crop is four finite numbers x1 y1 x2 y2 in pixels, got {box}")
+    left, top, right, bottom = np.rint(values).astype(int)
+    left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+    return left, top, min(max(right, left + 1), width), min(max(bottom, top + 1), height)
+
+
+def fit_size(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
+    """Largest (width, height) of ``size``'s shape within ``room``, at least 1 × 1."""
+    scale = min(room[0] / size[0], room[1] / size[1])
+    return max(1, min(room[0], round(size[0] * scale))), max(1, min(room[1], round(size[1] * scale)))
+
+
+def scale_to_fit(photo: np.ndarray, room: tuple[int, int]) -> Image.Image:
+    """Scale a (H, W, 3) uint8 photo to the largest size within ``room`` (width, height), shape kept."""
+    image = Image.fromarray(np.ascontiguousarray(photo))
+    size = fit_size(image.size, room)
+    # a first reduction by whole factors makes huge photos quick and costs nothing that can be seen
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def draw_crops(
+    photo: np.ndarray,
+    boxes: np.ndarray,
+    scores: np.ndarray | None = None,
+    room: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Draw crops as coloured frames with rank and score, the best one on top.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        boxes: (n, 4) xyxy in pixels of ``photo``, best first.
+        scores: (n,) scores to write beside the ranks, or None.
+        room: (width, height) in pixels to scale the photo into before drawing, so that lines and text stay sharp;
+            None keeps the photo's size.
+
+    Returns:
+        (h, w, 3) uint8 RGB; ``photo`` itself is left as it was.
+    """
+    image = scale_to_fit(photo, room) if room else Image.fromarray(photo)
+    factor = np.array([image.width / photo.shape[1], image.height / photo.shape[0]] * 2)
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * factor
+    unit = max(1.0, min(image.size) / 260)
+    draw = ImageDraw.Draw(image)
+    for rank in range(len(boxes) - 1, -1, -1):
+        frame = _whole_pixels(boxes[rank], image.width, image.height)
+        _draw_frame(draw, frame, rank_colour(rank), unit)
+    taken: list[tuple[int, int, int, int]] = []
+    for rank, box in enumerate(boxes):
+        text = str(rank + 1) if scores is None else f"{rank + 1}  {scores[rank]:.2f}"
+        frame = _whole_pixels(box, image.width, image.height)
+        _draw_label(draw, frame, text, rank_colour(rank), unit, taken, image.size)
+    return np.asarray(image)
+
+
+def _draw_frame(
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour: tuple[int, int, int], unit: float
+) -> None:
+    left, top, right, bottom = box
+    line, rim = round(2 * unit), max(1, round(unit))
+    draw.rectangle((left, top, right - 1, bottom - 1), outline="white", width=line + 2 * rim)
+    if right - left > 2 * rim and bottom - top > 2 * rim:
+        inner = (left + rim, top + rim, right - 1 - rim, bottom - 1 - rim)
+        draw.rectangle(inner, outline=colour, width=line)
+
+
+def _draw_label(
+    draw: ImageDraw.ImageDraw,
+    box: tuple[int, int, int, int],
+    text: str,
+    colour: tuple[int, int, int],
+    unit: float,
+    taken: list[tuple[int, int, int, int]],
+    size: tuple[int, int],
+) -> None:
+    """Write a label at the first corner of the crop where it covers no earlier label, else at the last one tried."""
+    font = load_font(round(13 * unit), bold=True)
+    pad = round(4 * unit)
+    width, height = round(font.getlength(text)) + 2 * pad, round(16 * unit) + pad
+    left, top, right, bottom = box
+    place = (0, 0, 0, 0)
+    for x, y in ((left, top), (right - width, top), (left, bottom - height), (right - width, bottom - height)):
+        x, y = max(0, min(x, size[0] - width)), max(0, min(y, size[1] - height))
+        place = (x, y, x + width, y + height)
+        if not any(_overlap(place, other) for other in taken):
+            break
+    taken.append(place)
+    draw.rectangle((place[0], place[1], place[2] - 1, place[3] - 1), fill=colour, outline="white")
+    draw.text(((place[0] + place[2]) / 2, (place[1] + place[3]) / 2), text, "white", font, anchor="mm")
+
+
+def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
