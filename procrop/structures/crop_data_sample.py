@@ -58,6 +58,11 @@ class CropDataSample(BaseDataElement):
         "(K,) bool True = absent; optionally crops (K, c, 4) normalised cxcywh, crop_scores (K, c), crop_mask "
         "(K, c) bool True = absent.",
     )
+    candidate_scores: Tensor = _field(
+        "candidate_scores",
+        Tensor,
+        "What a ranker gives to each row of gt_crops: (n,) float; absent for a model that only proposes crops.",
+    )
     text_tokens: Tensor = _field("text_tokens", Tensor, "Image-text tokens (m', d_t) float.")
     condition: BaseDataElement = _field(
         "condition",
