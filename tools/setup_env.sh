@@ -107,10 +107,10 @@ make_venv() {
         # Debian ships Python without ensurepip: then the pip of the base interpreter fills the bare environment
         "$BASE_PYTHON" -m venv "$VENV" >/dev/null 2>&1 ||
             { "$BASE_PYTHON" -m venv --without-pip "$VENV" &&
-                "$BASE_PYTHON" -m pip --python "$VPY" install --quiet pip; } ||
+                "$BASE_PYTHON" -m pip --python "$VPY" install -qq pip; } ||
             die "$BASE_PYTHON can make no virtual environment; install its venv and pip (Debian: apt-get install python$SUPPORTED-venv)"
     fi
-    "$VPY" -m pip install --quiet --disable-pip-version-check "$UV_PIN" ||
+    "$VPY" -m pip install -qq --disable-pip-version-check "$UV_PIN" ||
         die "pip could not install $UV_PIN; see the lines above, check the network and run this again"
 }
 
@@ -159,7 +159,7 @@ precompile_torch_header() { # print the CFLAGS that use it
     includes="$("$VPY" -c '
 import shlex, sysconfig
 from torch.utils.cpp_extension import include_paths
-print(shlex.join("-I" + path for path in [*include_paths(), sysconfig.get_path("include")]))')"
+print(shlex.join("-I" + path for path in [*include_paths(), sysconfig.get_path("include")]))' 2>"$VENV/setup-mmcv.log")"
     eval "$CXX" -O0 -w -std=c++17 -fPIC -DTORCH_API_INCLUDE_EXTENSION_H -DTORCH_EXTENSION_NAME=_ext \
         "$includes" -x c++-header '"$header"' -o '"$header.gch"'
     printf '%s' "-O0 -w -Winvalid-pch -include $header"

@@ -12,8 +12,8 @@ from typing import IO, Any
 def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file in the target's folder; it becomes ``path`` when the block ends without an error.
 
-    Parent folders are made. On an error (a full disk included: ``fsync`` reports what a plain write may not) the
-    temporary file is removed and a file already at ``path`` is left as it was.
+    Parent folders are made. On an error (a full disk included: ``fsync`` reports what a plain write may not)
+    the temporary file is removed and a file already at ``path`` is left as it was.
 
     Args:
         path: Where the finished file shall be.

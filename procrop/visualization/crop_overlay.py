@@ -118,7 +118,12 @@ def _draw_label(
     width, height = round(font.getlength(text)) + 2 * pad, round(16 * unit) + pad
     left, top, right, bottom = box
     place = (0, 0, 0, 0)
-    for x, y in ((left, top), (right - width, top), (left, bottom - height), (right - width, bottom - height)):
+    for x, y in (
+        (left, top),
+        (right - width, top),
+        (left, bottom - height),
+        (right - width, bottom - height),
+    ):
         x, y = max(0, min(x, size[0] - width)), max(0, min(y, size[1] - height))
         place = (x, y, x + width, y + height)
         if not any(_overlap(place, other) for other in taken):

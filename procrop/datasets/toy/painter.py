@@ -1,6 +1,7 @@
 """Turn a `Scene` into pixels: sky, skyline, ground, leading lines, distractors, the subject, light and grain.
 
-The layers are painted back to front on one float canvas; everything random comes from the scene's own seed.
+The layers are painted back to front on one float canvas, (3, height, width) because whole planes are quicker to
+work on than pixels; everything random comes from the scene's own seed.
 """
 
 import numpy as np
@@ -21,11 +22,11 @@ def paint(scene: Scene, width: int, height: int) -> np.ndarray:
         (height, width, 3) uint8 RGB, C-contiguous.
     """
     rng = np.random.default_rng(scene.texture_seed)
-    canvas = np.empty((height, width, 3), np.float32)
+    canvas = np.empty((3, height, width), np.float32)
     rows = int(round(scene.horizon * height))
-    _paint_sky(canvas[:rows], scene, rng)
-    _paint_relief(canvas[:rows], scene, rng)
-    _paint_ground(canvas[rows:], scene, rng)
+    _paint_sky(canvas[:, :rows], scene, rng)
+    _paint_relief(canvas[:, :rows], scene, rng)
+    _paint_ground(canvas[:, rows:], scene, rng)
     if scene.vanishing is not None:
         _paint_path(canvas, scene)
     for thing in scene.distractors:
@@ -33,18 +34,23 @@ def paint(scene: Scene, width: int, height: int) -> np.ndarray:
     if scene.look.subject_kind != "balloon":
         _paint_shadow(canvas, scene.subject)
     _paste(canvas, scene.subject, draw_subject, scene.look)
-    canvas *= scene.exposure
-    canvas += rng.normal(0, scene.look.grain, (height, width, 1)).astype(np.float32)
-    return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _rgb(colour: Colour) -> np.ndarray:
-    return np.asarray(colour, np.float32)
+    canvas *= 255 * scene.exposure
+    canvas += rng.standard_normal((height, width), np.float32) * np.float32(255 * scene.look.grain) + 0.5
+    np.clip(canvas, 0, 255, out=canvas)
+    return np.ascontiguousarray(canvas.astype(np.uint8).transpose(1, 2, 0))
 
 
 def _blend(target: np.ndarray, colour: Colour, alpha: np.ndarray) -> None:
-    """Lay `colour` over `target` (h, w, 3) in place; `alpha` is (h, w) or (h, 1) in [0, 1]."""
-    target += alpha[..., None] * (_rgb(colour) - target)
+    """Lay `colour` over `target` (3, h, w) in place; `alpha` is (h, w) or (h, 1) in [0, 1]."""
+    alpha = alpha.astype(np.float32, copy=False)
+    for plane, value in zip(target, colour, strict=True):
+        plane += alpha * (np.float32(value) - plane)
+
+
+def _gradient(target: np.ndarray, upper: Colour, lower: Colour, t: np.ndarray) -> None:
+    """Fill `target` (3, h, w) from `upper` where `t` (h, 1) is 0 to `lower` where it is 1."""
+    for plane, a, b in zip(target, upper, lower, strict=True):
+        plane[:] = a + (b - a) * t
 
 
 def _noise(rng: np.random.Generator, height: int, width: int, cell_h: float, cell_w: float) -> np.ndarray:
@@ -55,15 +61,15 @@ def _noise(rng: np.random.Generator, height: int, width: int, cell_h: float, cel
 
 
 def _paint_sky(sky: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
-    look, (h, w) = scene.look, sky.shape[:2]
+    look, (h, w) = scene.look, sky.shape[1:]
     t = np.linspace(0, 1, h, dtype=np.float32)[:, None] ** 1.5
-    sky[:] = (_rgb(look.sky) * (1 - t) + _rgb(look.sky_low) * t)[:, None]
+    _gradient(sky, look.sky, look.sky_low, t)
     if look.sun:
         _paint_sun(sky, scene, rng)
     scale = look.cloud_scale
     if look.sky_kind == "stars":
         ys, xs = rng.integers(0, h, 90), rng.integers(0, w, 90)
-        sky[ys, xs] += rng.uniform(0.3, 1.0, (90, 1)).astype(np.float32) * (1 - _rgb(look.sky))
+        sky[:, ys, xs] += rng.uniform(0.3, 1.0, 90) * (1 - np.array(look.sky))[:, None]
     elif look.sky_kind != "clear":
         flat = 0.16 if look.sky_kind == "bands" else 0.5
         density = 0.65 * _noise(rng, h, w, scale * flat, scale)
@@ -73,7 +79,7 @@ def _paint_sky(sky: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
 
 
 def _paint_sun(sky: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
-    h, w = sky.shape[:2]
+    h, w = sky.shape[1:]
     x, y = rng.uniform(0.05, 0.95) * w, (0.35 + 0.45 * rng.uniform()) * h
     squared = (np.arange(w, dtype=np.float32) - x) ** 2 + (np.arange(h, dtype=np.float32)[:, None] - y) ** 2
     squared /= (0.03 * w) ** 2
@@ -84,7 +90,7 @@ def _paint_sun(sky: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
 
 def _paint_relief(sky: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
     """Two skylines, the farther one paler; standing on the horizon."""
-    look, (h, w) = scene.look, sky.shape[:2]
+    look, (h, w) = scene.look, sky.shape[1:]
     if look.relief_kind == "none":
         return
     for distance in (0.55, 0.0):
@@ -93,7 +99,7 @@ def _paint_relief(sky: np.ndarray, scene: Scene, rng: np.random.Generator) -> No
         inside = np.clip(np.arange(h, dtype=np.float32)[:, None] - (h - top) + 0.5, 0, 1)
         colour = tuple(c + (s - c) * distance for c, s in zip(look.relief, look.sky_low, strict=True))
         first = max(0, int(h - top.max()) - 1)
-        _blend(sky[first:], colour, inside[first:])
+        _blend(sky[:, first:], colour, inside[first:])
 
 
 def _skyline(rng: np.random.Generator, kind: str, rough: float, width: int) -> np.ndarray:
@@ -118,9 +124,9 @@ def _skyline(rng: np.random.Generator, kind: str, rough: float, width: int) -> n
 
 
 def _paint_ground(ground: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
-    look, (h, w) = scene.look, ground.shape[:2]
+    look, (h, w) = scene.look, ground.shape[1:]
     v = np.linspace(0, 1, h, dtype=np.float32)[:, None]
-    ground[:] = (_rgb(look.ground_far) * (1 - v) + _rgb(look.ground_near) * v)[:, None]
+    _gradient(ground, look.ground_far, look.ground_near, v)
     pattern = _ground_pattern(rng, look.ground_kind, look.mark_scale, v, w)
     _blend(ground, look.ground_mark, look.mark_contrast * np.clip(pattern, 0, 1) * (0.35 + 0.65 * v))
 
@@ -151,7 +157,7 @@ def _ground_pattern(
 
 def _paint_path(canvas: np.ndarray, scene: Scene) -> None:
     """A road that narrows from the lower edge to the vanishing point, with a dashed middle: leading lines."""
-    h, w = canvas.shape[:2]
+    h, w = canvas.shape[1:]
     x, y = scene.vanishing
     mask, stripe = Image.new("L", (2 * w, 2 * h)), Image.new("L", (2 * w, 2 * h))
     start = 0.5 + 0.6 * (0.5 - x)
@@ -164,27 +170,27 @@ def _paint_path(canvas: np.ndarray, scene: Scene) -> None:
     for layer, colour in ((mask, tone), (stripe, (0.95, 0.93, 0.85))):
         alpha = np.asarray(layer.resize((w, h), Image.Resampling.BOX), np.float32) / 255
         first = int(y * h)
-        _blend(canvas[first:], colour, 0.9 * alpha[first:])
+        _blend(canvas[:, first:], colour, 0.9 * alpha[first:])
 
 
 def _paint_shadow(canvas: np.ndarray, box: Box) -> None:
     """Darken a flat ellipse under the subject."""
-    h, w = canvas.shape[:2]
+    h, w = canvas.shape[1:]
     cx, rx, cy, ry = (box[0] + box[2]) / 2 * w, 0.55 * (box[2] - box[0]) * w, box[3] * h, 0.022 * h
     x1, x2 = max(0, int(cx - rx)), min(w, int(cx + rx) + 1)
     y1, y2 = max(0, int(cy - ry)), min(h, int(cy + ry) + 1)
     dx, dy = (np.arange(x1, x2) - cx) / rx, (np.arange(y1, y2) - cy)[:, None] / ry
-    canvas[y1:y2, x1:x2] *= (1 - 0.55 * np.clip(1.4 * (1 - dx**2 - dy**2), 0, 1))[..., None]
+    canvas[:, y1:y2, x1:x2] *= 1 - 0.55 * np.clip(1.4 * (1 - dx**2 - dy**2), 0, 1)
 
 
 def _paste(canvas: np.ndarray, box: Box, draw: object, what: object) -> None:
     """Draw `what` into the pixels of `box`, lit from the upper left; parts outside the photo are cut off."""
-    h, w = canvas.shape[:2]
+    h, w = canvas.shape[1:]
     x1, y1, x2, y2 = (round(v * s) for v, s in zip(box, (w, h, w, h), strict=True))
-    patch = np.asarray(draw(what, max(2, x2 - x1), max(2, y2 - y1)), np.float32) / 255
+    patch = np.asarray(draw(what, max(2, x2 - x1), max(2, y2 - y1)), np.float32).transpose(2, 0, 1) / 255
+    target = canvas[:, max(0, y1) : max(0, y2), max(0, x1) : max(0, x2)]
     left, top = max(0, -x1), max(0, -y1)
-    target = canvas[max(0, y1) : max(0, y2), max(0, x1) : max(0, x2)]
-    patch = patch[top : top + target.shape[0], left : left + target.shape[1]]
-    target = target[: patch.shape[0], : patch.shape[1]]
-    light = np.linspace(1.1, 0.82, patch.shape[1], dtype=np.float32)[:, None]
-    target += patch[..., 3:] * (patch[..., :3] * light - target)
+    patch = patch[:, top : top + target.shape[1], left : left + target.shape[2]]
+    target = target[:, : patch.shape[1], : patch.shape[2]]
+    light = np.linspace(1.1, 0.82, patch.shape[2], dtype=np.float32)
+    target += patch[3] * (patch[:3] * light - target)

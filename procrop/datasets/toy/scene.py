@@ -122,7 +122,10 @@ def _sky_colours(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]:
     mood = rng.choice(5, p=[0.3, 0.25, 0.12, 0.13, 0.2])
     u = rng.uniform(size=6)
     if mood == 0:
-        top, low = _hsv(0.53 + 0.12 * u[0], 0.45 + 0.5 * u[1], 0.6 + 0.35 * u[2]), _hsv(0.55, 0.25 * u[3], 0.95)
+        top, low = (
+            _hsv(0.53 + 0.12 * u[0], 0.45 + 0.5 * u[1], 0.6 + 0.35 * u[2]),
+            _hsv(0.55, 0.25 * u[3], 0.95),
+        )
     elif mood == 1:
         top, low = _hsv(0.6 + 0.35 * u[0], 0.3 + 0.5 * u[1], 0.35 + 0.4 * u[2]), _hsv(0.13 * u[3], 0.7, 0.98)
     elif mood == 2:
@@ -149,7 +152,11 @@ def _ground_colours(rng: np.random.Generator, kind: str) -> tuple[Colour, Colour
     value = 0.35 + 0.5 * u[2]
     far, near = _hsv(hue, 0.75 * sat, value + 0.12), _hsv(hue + 0.05 * (u[3] - 0.5), sat, value - 0.12)
     mark = _hsv(u[4] if kind in ("flowers", "paving") else hue + 0.1 * (u[4] - 0.5), 0.2 + 0.7 * u[5], 0.95)
-    return far, near, mark if kind in ("flowers", "paving", "water") or u[4] < 0.5 else _mix(near, (0, 0, 0), 0.6)
+    return (
+        far,
+        near,
+        mark if kind in ("flowers", "paving", "water") or u[4] < 0.5 else _mix(near, (0, 0, 0), 0.6),
+    )
 
 
 def sample_look(rng: np.random.Generator) -> Look:
@@ -239,5 +246,11 @@ def sample_scene(rng: np.random.Generator, look: Look, aspect: float, distractor
         foot = rng.uniform(0.5, 0.62)
     box = subject_box(look.subject_kind, cx, foot, size, aspect)
     things = sample_distractors(rng, int(rng.integers(1, 4)), horizon) if distractors else ()
-    vanishing = (float(cx + rng.normal(0, 0.05)), horizon) if rng.uniform() < 0.35 else None
-    return Scene(look, horizon, box, things, vanishing, float(rng.uniform(0.93, 1.07)), int(rng.integers(2**31)))
+    vanishing = (
+        (float(cx + rng.normal(0, 0.05)), horizon)
+        if rng.uniform() < 0.35 and look.ground_kind != "water"
+        else None
+    )
+    return Scene(
+        look, horizon, box, things, vanishing, float(rng.uniform(0.93, 1.07)), int(rng.integers(2**31))
+    )

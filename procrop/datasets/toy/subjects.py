@@ -63,7 +63,16 @@ SKIN: Colour = (0.85, 0.66, 0.52)
 def _person(pen: Pen, k: Look) -> None:
     a, b, _ = k.proportions
     hip = 0.52 + 0.08 * a
-    pen.poly(k.accent, (0.3, hip), (0.7, hip), (0.78, 1.0), (0.56, 1.0), (0.5, hip + 0.14), (0.44, 1.0), (0.22, 1.0))
+    pen.poly(
+        k.accent,
+        (0.3, hip),
+        (0.7, hip),
+        (0.78, 1.0),
+        (0.56, 1.0),
+        (0.5, hip + 0.14),
+        (0.44, 1.0),
+        (0.22, 1.0),
+    )
     if b > 0.5:  # a skirt
         pen.poly(k.accent, (0.32, hip - 0.06), (0.68, hip - 0.06), (0.92, 0.82), (0.08, 0.82))
     pen.stroke(SKIN, 0.12, (0.2, 0.26), (0.1, 0.42), (0.16, 0.55))
@@ -90,7 +99,9 @@ def _pine(pen: Pen, k: Look) -> None:
     pen.box(WOOD, 0.44, 0.8, 0.56, 1.0)
     for i in range(tiers, 0, -1):
         low, top, half = 0.88 * i / tiers, 0.88 * (i - 1.4) / tiers, 0.5 * (0.35 + 0.65 * i / tiers)
-        pen.poly(_shade(k.body, 0.75 + 0.4 * (i % 2)), (0.5, max(top, 0.0)), (0.5 + half, low), (0.5 - half, low))
+        pen.poly(
+            _shade(k.body, 0.75 + 0.4 * (i % 2)), (0.5, max(top, 0.0)), (0.5 + half, low), (0.5 - half, low)
+        )
     if k.proportions[1] > 0.5:
         pen.disc(k.accent, 0.42, 0.0, 0.58, 0.08)
 
@@ -150,7 +161,9 @@ def _balloon(pen: Pen, k: Look) -> None:
     for i in range(gores, 0, -1):
         half = 0.5 * i / gores
         pen.disc(k.body if i % 2 else k.accent, 0.5 - half, 0.0, 0.5 + half, 0.74)
-        pen.poly(k.body if i % 2 else k.accent, (0.5 - half * 0.87, 0.55), (0.5 + half * 0.87, 0.55), (0.5, 0.84))
+        pen.poly(
+            k.body if i % 2 else k.accent, (0.5 - half * 0.87, 0.55), (0.5 + half * 0.87, 0.55), (0.5, 0.84)
+        )
     pen.box(WOOD, 0.4, 0.88, 0.6, 1.0)
     pen.stroke(k.detail, 0.015, (0.4, 0.9), (0.36, 0.7))
     pen.stroke(k.detail, 0.015, (0.6, 0.9), (0.64, 0.7))

@@ -1,0 +1,83 @@
+"""The README.md that lies beside a toy data set."""
+
+from typing import Any
+
+import numpy as np
+
+from procrop.datasets.toy import rule
+from procrop.datasets.toy.settings import SPLITS, ToySettings
+
+_LAYOUT = """\
+| what | where |
+|---|---|
+| photos to be cropped | `images/{train,val,test}/<id>.jpg` |
+| their scored crops | `annotations/{train,val,test}/<id>.txt`, lines `y1 x1 y2 x2 MOS` in pixels |
+| gallery of well-composed photos | `gallery/<id>.jpg`, no annotations |
+| what each photo shows | `scenes.jsonl`, one JSON object a line, boxes as `[x1, y1, x2, y2]` in pixels |
+| the settings | `toy.json` |
+"""
+
+_RULE = """\
+## The rule
+
+Every crop of GAIC's grid is scored by: the subject is whole, with air around it (this multiplies the rest); its
+middle is on a third; it fills the right share of the crop; distractors are outside; the horizon is on a third; the
+crop leaves out about the right part of the photo. Weights: {weights}.
+The scores are stretched over the scale 1 to 5 per photo, seven annotators add their own taste (standard deviation
+{noise} each), and their mean is the MOS, with two decimals. {top}
+The gallery's photos are framed, free of the grid, as the same rule likes best.
+"""
+
+_STYLE = """\
+## The hidden style
+
+Photos come from {families} scene families, each with its own look (colours, horizon, textures, subject) and, drawn
+apart from the look, a style: the subject belongs on the left or on the right third. In the photos to be cropped the
+subject is near the middle, placed alike for both styles; in the gallery every family is composed in its style. So
+the style can be read off the references and from nowhere else. Families of train, val and test are disjoint, the
+styles are balanced in each split. `scenes.jsonl` has family, style, `best` (the crop with the highest MOS),
+`best_opposite` (the crop that the other style would want), and `blind` with `blind_iou`: the one box that serves both
+styles best, and its mean IoU with the two. Nothing that sees no references can expect more than the mean of
+`blind_iou`: {ceilings}. Mean IoU of `best` with `best_opposite`: {opposite:.3f}.
+"""
+
+
+def readme_text(settings: ToySettings, records: list[dict[str, Any]]) -> str:
+    """Describe a data set.
+
+    Args:
+        settings: its settings.
+        records: the lines of its scenes.jsonl.
+
+    Returns:
+        Markdown.
+    """
+    counts = {split: sum(r["split"] == split for r in records) for split in (*SPLITS, "gallery")}
+    numbers = ", ".join(f"{count} {split}" for split, count in counts.items())
+    weights = rule.STYLED_WEIGHTS if settings.hidden_style else rule.WEIGHTS
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in weights.items())
+    arguments = ", ".join(f"{name} {value}" for name, value in settings.as_dict().items())
+    parts = [
+        "# Toy photos for learning to crop\n",
+        f"Drawn by `tools/make_toy_dataset.py` with {arguments}.\nPhotos: {numbers}. No photo shows a real place.\n",
+        _LAYOUT,
+        _RULE.format(
+            weights=listed,
+            noise=rule.STYLED_ANNOTATOR_NOISE if settings.hidden_style else rule.ANNOTATOR_NOISE,
+            top="Noise never changes which crop is the favourite." if settings.hidden_style else "",
+        ),
+    ]
+    if settings.hidden_style:
+        parts.append(_style_text(settings, records))
+    return "\n".join(parts)
+
+
+def _style_text(settings: ToySettings, records: list[dict[str, Any]]) -> str:
+    from procrop.structures.boxes import box_iou
+
+    photos = [r for r in records if r["split"] != "gallery"]
+    by_split = {split: [r["blind_iou"] for r in photos if r["split"] == split] for split in SPLITS}
+    ceilings = ", ".join(f"{np.mean(values):.3f} on {split}" for split, values in by_split.items() if values)
+    pairs = [box_iou(np.array([r["best"]]), np.array([r["best_opposite"]]))[0, 0] for r in photos]
+    families = settings.families + settings.val_families + settings.test_families
+    return _STYLE.format(families=families, ceilings=ceilings, opposite=np.mean(pairs) if pairs else 0.0)

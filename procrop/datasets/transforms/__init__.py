@@ -1,0 +1,36 @@
+"""Steps from a dataset's record to the model's input; importing this package registers them.
+
+The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, [PhotometricDistortion], Resize or
+RandomChoiceResize, PackCropInputs.
+
+In scope ``procrop`` the names ``Resize`` and ``RandomChoiceResize`` mean mmcv's classes, which take boxes as plain
+arrays. They are registered here because an unregistered name would be looked up in mmdet, whose ``Resize`` wants its
+own box type, if and only if something had already imported mmdet's transforms. Give ``scale`` and ``scales`` as
+(long side, short side) pairs with ``keep_ratio=True``::
+
+    dict(type="Resize", scale=(1333, 600), keep_ratio=True)
+    dict(type="RandomChoiceResize", scales=[(1333, s) for s in range(480, 801, 32)], keep_ratio=True)
+"""
+
+from mmcv.transforms import RandomChoiceResize, Resize
+
+from procrop.registry import TRANSFORMS
+
+from .load_crop_annotations import LoadCropAnnotations
+from .load_photo import LoadPhoto
+from .load_references import LoadReferences
+from .pack import PackCropInputs
+from .photometric_distortion import PhotometricDistortion
+
+TRANSFORMS.register_module(module=RandomChoiceResize)
+TRANSFORMS.register_module(module=Resize)
+
+__all__ = [
+    "LoadCropAnnotations",
+    "LoadPhoto",
+    "LoadReferences",
+    "PackCropInputs",
+    "PhotometricDistortion",
+    "RandomChoiceResize",
+    "Resize",
+]

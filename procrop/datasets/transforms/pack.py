@@ -1,0 +1,57 @@
+"""Packing of a sample into what a model takes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import InstanceData
+
+from procrop.registry import TRANSFORMS
+from procrop.structures import CropDataSample
+
+_META_KEYS = ("img_path", "img_id", "source_id", "ori_shape", "img_shape", "scale_factor")
+
+
+@TRANSFORMS.register_module()
+class PackCropInputs(BaseTransform):
+    """Pack a sample into ``dict(inputs=(3, H, W) uint8 RGB tensor, data_samples=CropDataSample)``.
+
+    ``gt_instances`` (pixels of the resized photo) and ``gt_crops`` (pixels of the original photo) are made when the
+    sample is annotated, ``references`` when it has any; see CropDataSample for their fields.
+
+    Required keys: ``img``; optional ``gt_bboxes``, ``gt_ori_bboxes``, ``gt_scores``, ``gt_positives``,
+    ``reference_*`` as LoadCropAnnotations and LoadReferences make them.
+
+    Args:
+        meta_keys: keys that go into the data sample's metainfo, where present.
+    """
+
+    def __init__(self, meta_keys: Sequence[str] = _META_KEYS) -> None:
+        self.meta_keys = tuple(meta_keys)
+
+    def transform(self, results: dict) -> dict:
+        """Pack one sample."""
+        sample = CropDataSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
+        if results.get("gt_bboxes") is not None:
+            labels = dict(
+                scores=torch.as_tensor(results["gt_scores"], dtype=torch.float32),
+                positives=torch.as_tensor(results["gt_positives"], dtype=torch.bool),
+            )
+            bboxes = torch.as_tensor(np.asarray(results["gt_bboxes"]), dtype=torch.float32)
+            sample.gt_instances = InstanceData(bboxes=bboxes.reshape(-1, 4), **labels)
+            if "gt_ori_bboxes" in results:
+                bboxes = torch.as_tensor(np.asarray(results["gt_ori_bboxes"]), dtype=torch.float64)
+                sample.gt_crops = InstanceData(bboxes=bboxes.reshape(-1, 4), **labels)
+        references = {
+            key.removeprefix("reference_"): torch.as_tensor(value)
+            for key, value in results.items()
+            if key.startswith("reference_")
+        }
+        if references:
+            sample.references = InstanceData(**references)
+        inputs = torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
+        return dict(inputs=inputs, data_samples=sample)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(meta_keys={self.meta_keys})"

@@ -1,0 +1,14 @@
+"""Hooks of a training run. Imported whole, not lazily: importing is what registers them."""
+
+from procrop.engine.hooks.epoch_seed_hook import EpochSeedHook
+from procrop.engine.hooks.non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
+from procrop.engine.hooks.retrieval_fingerprint_hook import RetrievalFingerprintHook
+from procrop.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
+
+__all__ = [
+    "EpochSeedHook",
+    "NonFiniteLossError",
+    "NonFiniteLossHook",
+    "RetrievalFingerprintHook",
+    "SafeCheckpointHook",
+]

@@ -1,0 +1,139 @@
+"""What the command-line tools share: reading a config, checking the data, and errors without tracebacks.
+
+Exit codes: 0 done; 1 the run failed; 2 the command, the config, the data or the checkpoint is not usable; 130 Ctrl-C.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from procrop.engine.checkpoint import CheckpointError
+from procrop.engine.config_validation import ConfigError, merge_cfg_options, validate_config
+from procrop.engine.hooks.non_finite_loss_hook import NonFiniteLossError
+from procrop.registry import DATASETS
+
+
+class UsageError(ValueError):
+    """What was asked for cannot be done as asked; the message says what to do instead."""
+
+
+def read_config(path: str, work_dir: str | None) -> Config:
+    """Read a config file and settle where the run writes.
+
+    Precedence: ``--work-dir``, then ``work_dir`` in the file, then ``work_dirs/<name of the config>``.
+
+    Raises:
+        UsageError: The file is missing or is no config.
+    """
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: no such config file")
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:  # a config is Python: it may fail in any way
+        raise UsageError(f"{path}: cannot be read as a config ({type(error).__name__}: {error})") from error
+    settle_work_dir(cfg, work_dir, Path(path).stem)
+    return cfg
+
+
+def settle_work_dir(cfg: Config, work_dir: str | None, name: str) -> None:
+    """Set ``cfg.work_dir`` from the command line, else leave the file's, else ``work_dirs/<name>``."""
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs", name))
+
+
+def finish_config(cfg: Config, options: Sequence[str]) -> None:
+    """Merge ``--cfg-options`` (they win over the file) and check every key.
+
+    Raises:
+        ConfigError: An option or a key is unknown; the message has the nearest right name.
+    """
+    merge_cfg_options(cfg, options or [])
+    validate_config(cfg)
+
+
+def check_data(cfg: Config, splits: Sequence[str]) -> None:
+    """Build the datasets once, before the model: what is missing shows within seconds, in the dataset's own words.
+
+    Args:
+        cfg: The merged config.
+        splits: Of ``"train"``, ``"val"``, ``"test"``; those that the config does not have are skipped.
+
+    Raises:
+        UsageError: A file or a folder is missing or malformed.
+    """
+    init_default_scope(cfg.get("default_scope", "procrop"))
+    seen = []
+    for split in splits:
+        dataset = (cfg.get(f"{split}_dataloader") or {}).get("dataset")
+        if dataset is None or dataset in seen:
+            continue
+        seen.append(dataset)
+        try:
+            built = DATASETS.build(dataset)
+        except (ValueError, OSError) as error:
+            raise UsageError(str(error)) from error
+        if len(built) == 0:
+            raise UsageError(f"{split}_dataloader: the dataset has no photo")
+
+
+def check_device(device: str, amp: bool = False) -> None:
+    """Refuse what needs a GPU where there is none.
+
+    Raises:
+        UsageError: CUDA or mixed precision is asked for and torch finds no CUDA device.
+    """
+    for option in ["--device cuda"] * (device == "cuda") + ["--amp"] * amp:
+        if not torch.cuda.is_available():
+            raise UsageError(f"{option}: torch finds no CUDA device; leave the option out to run on the CPU")
+
+
+def guarded(job: Callable[[], None], hint: Callable[[], str]) -> int:
+    """Run a tool's work and turn what a user can mend into one message.
+
+    Args:
+        job: The work.
+        hint: Says how to go on, after an interruption or a failure.
+
+    Returns:
+        The exit code, see the module.
+    """
+    try:
+        job()
+    except KeyboardInterrupt:
+        _say(f"Interrupted. {hint()}")
+        return 130
+    except torch.OutOfMemoryError as error:
+        _say(
+            f"Out of GPU memory ({str(error).split('. ')[0]}). Use a smaller batch or image size, or --amp. {hint()}"
+        )
+        return 1
+    except NonFiniteLossError as error:
+        _say(str(error))
+        return 1
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or "exited unexpectedly" not in str(error) + str(
+            error.__cause__
+        ):
+            raise
+        _say(f"A data loading process died ({error}): often too little memory; use fewer workers. {hint()}")
+        return 1
+    except (CheckpointError, ConfigError, UsageError) as error:
+        _say(str(error))
+        return 2
+    except ValueError as error:
+        # the project's own classes say what is wrong with which file; a plain ValueError may be a bug: show where
+        if not type(error).__module__.startswith("procrop."):
+            raise
+        _say(f"{error}. {hint()}")
+        return 1
+    return 0
+
+
+def _say(message: str) -> None:
+    """Print to stderr, once for all processes of a distributed run."""
+    if os.environ.get("RANK", "0") == "0":
+        print(f"error: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,18 @@
+"""Retrieval: encoders, indexes, galleries of reference photos and neighbour tables."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "backbones": ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone"],
+        "feature_store": ["FeatureStore", "FeatureStoreError"],
+        "gallery": ["Gallery"],
+        "gallery_builder": ["build_gallery"],
+        "gallery_format": ["GalleryError", "GalleryItem"],
+        "gallery_plan": ["items_from_folder"],
+        "indexes": ["FaissIndex", "VectorIndex"],
+        "key_transforms": ["PCA", "Compose", "KeyTransform", "MeanPool", "NoTransform", "Normalise"],
+        "neighbour_table": ["NeighbourTable", "NeighbourTableError", "Query"],
+    },
+)

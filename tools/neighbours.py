@@ -1,0 +1,157 @@
+#!/usr/bin/env python
+"""Find the nearest gallery photos of every photo that a config trains, validates or tests on.
+
+    python tools/neighbours.py CONFIG [--k 20] [--cfg-options key=value ...]
+
+Reads each LoadReferences of the config's datasets: its gallery, its table (the file to write) and its k. Splits that
+name the same table share it. Neither a photo itself nor one of the same source is ever among its neighbours.
+Exit codes: 0 done, 1 some photos cannot be read (they are listed), 2 not usable as asked.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+_LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+_SHOWN = 20
+
+
+@dataclass
+class Job:
+    """One table to write.
+
+    Attributes:
+        gallery: Folder of the gallery.
+        k: Neighbours to keep.
+        datasets: Configs of the datasets whose photos are the queries.
+    """
+
+    gallery: str
+    k: int
+    datasets: list[dict] = field(default_factory=list)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line; nothing heavy is imported for it."""
+    parser = argparse.ArgumentParser(
+        prog="neighbours.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="config file, e.g. configs/procrop_toy.py")
+    parser.add_argument("--k", type=int, help="neighbours to keep (default: the largest k of the config)")
+    parser.add_argument("--device", help="torch device of the encoder (default: cpu)")
+    parser.add_argument(
+        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override the config"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write all tables of a config."""
+    cfg = read_config(args.config, args.cfg_options)
+    jobs = find_jobs(cfg, args.k)
+    if not jobs:
+        raise ValueError(f"{args.config}: no LoadReferences with a gallery and a table in its datasets")
+    from procrop.retrieval import Gallery, NeighbourTable
+
+    rejected = []
+    for path, job in jobs.items():
+        gallery = Gallery.open(job.gallery)
+        gallery.backbone(args.device)
+        table = NeighbourTable.build(list_queries(job.datasets), gallery, job.k)
+        table.save(path)
+        print(f"{path}: {len(table)} photos, {job.k} neighbours each, from {job.gallery}")
+        rejected += table.rejected
+    for _, reason in rejected[:_SHOWN]:
+        print(f"  rejected {reason}", file=sys.stderr)
+    return 1 if rejected else 0
+
+
+def read_config(path: str, options: list[str]) -> dict:
+    """The merged config as plain dicts; imports what its ``custom_imports`` names."""
+    from mmengine.config import Config, DictAction
+
+    cfg = Config.fromfile(path)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
+    cfg.merge_from_dict(parser.parse_args(["--cfg-options", *options] if options else []).cfg_options)
+    return cfg.to_dict()
+
+
+def find_jobs(cfg: dict, k: int | None) -> dict[str, Job]:
+    """Tables to write, by file name.
+
+    Raises:
+        ValueError: Two datasets want one table from different galleries, or k is too small.
+    """
+    jobs: dict[str, Job] = {}
+    for loader in _LOADERS:
+        dataset = (cfg.get(loader) or {}).get("dataset")
+        for leaf in leaf_datasets(dataset):
+            for step in reference_steps(leaf):
+                wanted = int(step.get("k", 10))
+                if k is not None and k < wanted:
+                    raise ValueError(f"--k {k} is less than the {wanted} references that {loader} loads")
+                job = jobs.setdefault(step["table"], Job(step["gallery"], 0))
+                if job.gallery != step["gallery"]:
+                    raise ValueError(
+                        f"{step['table']}: wanted from two galleries, {job.gallery} and {step['gallery']}"
+                    )
+                job.k = k if k is not None else max(job.k, wanted)
+                job.datasets.append(leaf)
+    return jobs
+
+
+def leaf_datasets(cfg: Any) -> Iterator[dict]:  # noqa: ANN401 (any config value)
+    """Datasets that read photos, out of wrappers such as ConcatDataset and RepeatDataset."""
+    if isinstance(cfg, list | tuple):
+        for part in cfg:
+            yield from leaf_datasets(part)
+    elif isinstance(cfg, dict):
+        inner = [cfg[key] for key in ("dataset", "datasets") if key in cfg]
+        if inner:
+            yield from leaf_datasets(inner)
+        else:
+            yield cfg
+
+
+def reference_steps(cfg: Any) -> Iterator[dict]:  # noqa: ANN401 (any config value)
+    """Every LoadReferences with gallery and table in a dataset's config."""
+    if isinstance(cfg, list | tuple):
+        for part in cfg:
+            yield from reference_steps(part)
+    elif isinstance(cfg, dict):
+        if str(cfg.get("type", "")).rpartition(".")[2] == "LoadReferences":
+            if cfg.get("gallery") and cfg.get("table"):
+                yield cfg
+            return
+        for part in cfg.values():
+            yield from reference_steps(part)
+
+
+def list_queries(datasets: list[dict]) -> list[tuple[str, str, str]]:
+    """(img_id, source_id, img_path) of every photo of the datasets."""
+    from procrop.registry import DATASETS
+
+    queries = []
+    for cfg in datasets:
+        bare = {key: value for key, value in cfg.items() if key != "references"}
+        dataset = DATASETS.build({**bare, "pipeline": []})
+        for i in range(len(dataset)):
+            record = dataset.get_data_info(i)
+            queries.append((record["img_id"], record["source_id"], record["img_path"]))
+    return queries
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool."""
+    from procrop.apis.cli import run_guarded
+
+    parser = make_parser()
+    return run_guarded(parser, parser.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+#!/usr/bin/env python
+"""Measure a checkpoint on the test set of its config.
+
+    python tools/test.py CHECKPOINT                 # with the config inside the checkpoint
+    python tools/test.py CONFIG CHECKPOINT          # with another one, e.g. another test set
+
+--dump writes one JSON line per photo: {"img_id", "size": [width, height], "boxes": [[x1, y1, x2, y2], ...], "scores"},
+boxes in pixels of the upright original photo, best first. The figures also go to <work dir>/test_metrics.json.
+What counts, strongest first: named options, then --cfg-options, then the config. Exit codes as for tools/train.py.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line; nothing heavy is imported for it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [CONFIG] CHECKPOINT [options]",
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="[CONFIG] CHECKPOINT", help="config file (optional), checkpoint"
+    )
+    parser.add_argument("--dump", metavar="FILE.jsonl", help="write the predictions there")
+    parser.add_argument("--work-dir", help="where logs and figures go (default: work_dirs/<config name>)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--launcher", choices=["none", "pytorch"], default="none", help="set by tools/dist_test.sh"
+    )
+    parser.add_argument(
+        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="e.g. load_strict=False"
+    )
+    args = parser.parse_args(argv)
+    if len(args.paths) > 2:
+        parser.error(f"one or two paths are needed, got {len(args.paths)}")
+    *config, args.checkpoint = args.paths
+    args.config = config[0] if config else None
+    return args
+
+
+def test(args: argparse.Namespace) -> None:
+    """Build the model and the test set, evaluate, write the figures."""
+    from mmengine.dist import is_main_process
+
+    from procrop.engine import launch
+    from procrop.engine.prediction_dump import PredictionDump
+    from procrop.engine.runner import CropRunner
+    from procrop.io.atomic import write_json
+
+    if not Path(args.checkpoint).is_file():
+        raise launch.UsageError(f"{args.checkpoint}: no such checkpoint file")
+    cfg = launch.read_config(args.config, args.work_dir) if args.config else config_inside(args)
+    launch.finish_config(cfg, args.cfg_options)
+    launch.check_device(args.device)
+    cfg.work_dir = args.work_dir or cfg.work_dir
+    cfg.launcher, cfg.load_from, cfg.resume = args.launcher, args.checkpoint, False
+    if cfg.get("test_dataloader") is None:
+        raise launch.UsageError("the config has no test_dataloader: nothing to test on")
+    launch.check_data(cfg, ("test",))
+    runner = CropRunner.from_cfg(cfg)
+    if args.dump:
+        runner.test_evaluator.metrics.append(PredictionDump(args.dump))
+    metrics = runner.test()
+    if is_main_process():
+        write_json(Path(runner.work_dir, "test_metrics.json"), plain_numbers(metrics))
+        print("\n".join(f"{key:<40} {value}" for key, value in metrics.items()))
+
+
+def config_inside(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config, imported later)
+    """The config that the checkpoint carries, with the work folder settled."""
+    from procrop.engine import launch
+    from procrop.engine.checkpoint import load_checkpoint_file
+    from procrop.engine.config_text import checkpoint_config
+
+    cfg = checkpoint_config(load_checkpoint_file(args.checkpoint), args.checkpoint)
+    launch.settle_work_dir(cfg, args.work_dir, Path(args.checkpoint).resolve().parent.name)
+    return cfg
+
+
+def plain_numbers(metrics: dict) -> dict:
+    """Figures as JSON numbers; what is not finite becomes null."""
+    import math
+
+    plain = {}
+    for key, value in metrics.items():
+        value = value.item() if hasattr(value, "item") else value
+        plain[key] = None if isinstance(value, float) and not math.isfinite(value) else value
+    return plain
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    args = parse_args(argv)
+    if args.device == "cpu":  # before mmengine is imported: it looks for GPUs then
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    try:
+        from procrop.engine.launch import guarded
+    except KeyboardInterrupt:
+        return 130
+    return guarded(lambda: test(args), lambda: "Run the same command again.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
