@@ -26,12 +26,8 @@ from procrop.io.manifest import sha256_json
 KIND = "gallery"
 VERSION = 1
 PHOTOS, KEYS, TOKENS = "photos", "keys", "tokens"
-TRANSFORM_FILE, INDEX_FILE, REJECTED_FILE, LOCK_FILE = (
-    "key_transform.npz",
-    "index",
-    "rejected.jsonl",
-)
-"build.lock"
+TRANSFORM_FILE, INDEX_FILE = "key_transform.npz", "index"
+REJECTED_FILE, LOCK_FILE = "rejected.jsonl", "build.lock"
 
 
 class GalleryError(ValueError):

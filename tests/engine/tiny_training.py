@@ -1,9 +1,10 @@
-"""A training small enough for unit tests, random in every place where a real one is: shuffling, workers, dropout, validation.
+"""A training small enough for unit tests, random where a real one is: order, workers, dropout, validation.
 
 Run as a script under torchrun it trains once; see the bottom.
 """
 
 import argparse
+import itertools
 import json
 import random
 from pathlib import Path
@@ -18,6 +19,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from procrop.registry import DATASETS, HOOKS, METRICS, MODELS
+
+_runs = itertools.count()
 
 
 @DATASETS.register_module(force=True)
@@ -143,6 +146,8 @@ def tiny_config(folder, *, epochs=4, workers=0, ema=False, dataset=None, model=N
     cfg = dict(
         default_scope="procrop",
         work_dir=str(folder),
+        # mmengine shares loggers and message hubs between runs of one name, and names have seconds only
+        experiment_name=f"tiny{next(_runs)}",
         model=dict(type="TinyModel", **(model or {})),
         train_dataloader=loader,
         val_dataloader=test_loader,
@@ -191,10 +196,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=4)
     args = parser.parse_args()
     data = dict(length=8, jitter=False)
     cfg = tiny_config(
-        args.folder, dataset=data, model=dict(dropout=0.0), batch=args.batch, launcher="pytorch"
+        args.folder,
+        dataset=data,
+        model=dict(dropout=0.0),
+        batch=args.batch,
+        epochs=args.epochs,
+        launcher="pytorch",
     )
     runner = CropRunner.from_cfg(cfg)
     runner.train()
