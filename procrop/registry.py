@@ -12,7 +12,9 @@ _SCOPE = "procrop"
 # croppers, image backbones, fusion necks, crop heads, text encoders and losses
 MODELS = Registry("model", parent=mmdet_registry.MODELS, scope=_SCOPE, locations=["procrop.models"])
 # assigners, match costs, label makers
-TASK_UTILS = Registry("task util", parent=mmdet_registry.TASK_UTILS, scope=_SCOPE, locations=["procrop.models"])
+TASK_UTILS = Registry(
+    "task util", parent=mmdet_registry.TASK_UTILS, scope=_SCOPE, locations=["procrop.models"]
+)
 # one class per dataset file format
 DATASETS = Registry("dataset", parent=mmdet_registry.DATASETS, scope=_SCOPE, locations=["procrop.datasets"])
 # steps from a dataset's record to the model's input
@@ -20,7 +22,9 @@ TRANSFORMS = Registry(
     "transform", parent=mmdet_registry.TRANSFORMS, scope=_SCOPE, locations=["procrop.datasets.transforms"]
 )
 # evaluation protocols
-METRICS = Registry("metric", parent=mmdet_registry.METRICS, scope=_SCOPE, locations=["procrop.evaluation.metrics"])
+METRICS = Registry(
+    "metric", parent=mmdet_registry.METRICS, scope=_SCOPE, locations=["procrop.evaluation.metrics"]
+)
 # what happens around a training run: epochs made reproducible, checkpoints made self-contained
 HOOKS = Registry("hook", parent=mmdet_registry.HOOKS, scope=_SCOPE, locations=["procrop.engine.hooks"])
 # drawing of crops during training and testing

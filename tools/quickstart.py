@@ -22,7 +22,15 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/procrop_toy.py"
 RETRIEVAL = "configs/_base_/retrieval/efficientnet_lite0.py"
 DATA = "data/toy"
-IMAGES = 400
+IMAGES = 600
+
+# figures to print at the end; all of them are in test_metrics.json
+HEADLINES = {
+    "crop/iou@1": "IoU with the best crop; more is better",
+    "crop/disp@1": "boundary displacement; less is better",
+    "acc/acc_1/5@0.85": "first crop among the 5 best (IoU >= 0.85)",
+    "acc/acc_1/10@0.85": "first crop among the 10 best (IoU >= 0.85)",
+}
 
 # photos inside the two packages; whichever of them a release ships is taken
 REAL_PHOTOS = {
@@ -208,11 +216,18 @@ def export_photos(folder: Path) -> int:
 
 
 def print_results(out: Path, seconds: float) -> None:
-    """Print the test figures and where the sheet is."""
-    metrics = json.loads((out / "test" / "test_metrics.json").read_text())
-    print(f"\nAll done in {_clock(seconds)}. On unseen toy photos:")
-    for name, value in metrics.items():
-        print(f"  {name:<40} {value:.4f}" if isinstance(value, float) else f"  {name:<40} {value}")
+    """Print the main test figures beside their floors, and where everything is."""
+    file = out / "test" / "test_metrics.json"
+    metrics = json.loads(file.read_text())
+    print(f"\nAll done in {_clock(seconds)}. On unseen toy photos ({file} has more):")
+    print(f"  {'':<18} {'ProCrop':>8} {'random':>8} {'full photo':>11}")
+    for name, meaning in HEADLINES.items():
+        room, key = name.split("/", 1)
+        figures = [
+            metrics.get(f"{room}/{k}") for k in (key, f"random_{key}", f"full_photo_{key.split('@')[0]}")
+        ]
+        shown = ["" if value is None else f"{value:.3f}" for value in figures]
+        print(f"  {name:<18} {shown[0]:>8} {shown[1]:>8} {shown[2]:>11}  {meaning}")
     print(f"Real photos with their crops and references: {out / 'sheet.png'}")
 
 

@@ -2,9 +2,7 @@
 _base_ = ["../procrop_toy.py"]
 references = dict(gallery="data/hidden_style/gallery_index", table="data/hidden_style/neighbours.npz")
 data_root = "data/hidden_style"
-train_dataloader = dict(
-    dataset=dict(data_root=data_root, positive_threshold=4.5, references=references)
-)
+train_dataloader = dict(dataset=dict(data_root=data_root, positive_threshold=4.5, references=references))
 val_dataloader = dict(dataset=dict(data_root=data_root, references=references))
 test_dataloader = dict(dataset=dict(data_root=data_root, references=references))
 train_cfg = dict(max_epochs=8, val_interval=8)

@@ -92,8 +92,8 @@ class CropJob:
 def plan_jobs(inputs: Sequence[str | os.PathLike], out: Path) -> list[CropJob]:
     """List the photos of files and folders, each once, with names for their crops that never collide.
 
-    A folder's tree is mirrored below ``out/crops``; photos that lie in ``out`` itself are no input. A named file is
-    taken whatever its suffix, even if it is missing: it will be rejected when it is read.
+    A folder's tree is mirrored below ``out/crops``. Photos in ``out`` are no input when ``out`` lies in the folder.
+    A named file is taken whatever its suffix, even if it is missing: it will be rejected when it is read.
 
     Raises:
         PhotoError: a folder holds no photo.
@@ -105,10 +105,11 @@ def plan_jobs(inputs: Sequence[str | os.PathLike], out: Path) -> list[CropJob]:
     jobs = []
     for name in inputs:
         root = Path(name)
+        around = not _lies_in(root, out)  # else its photos were put there on purpose
         found = [(path, path.relative_to(root)) for path in list_photos(root)] if root.is_dir() else []
         for path, relative in found or [(root, Path(root.name))]:
             real = os.path.abspath(path)
-            if real in seen or (found and _lies_in(path, out)):
+            if real in seen or (found and around and _lies_in(path, out)):
                 continue
             seen.add(real)
             jobs.append(CropJob(path, _free_stem(relative, taken)))

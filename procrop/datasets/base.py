@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,18 +39,32 @@ class CropDataset(BaseDataset):
         skip_bad_photos: in training, replace a photo or annotation that cannot be loaded by another sample,
             chosen from (seed, epoch, img_id), log it and count it in ``num_skipped``; otherwise the error,
             which names the file, is raised.
+        references: config of a LoadReferences that runs before the pipeline; None = a model without references.
+            (Beside the pipeline, not in it, so that a config overrides one key of it.) In test mode no reference
+            is dropped at random.
         **kwargs: arguments of mmengine's BaseDataset: ``data_root``, ``pipeline``, ``test_mode``, ``indices``,
             ``lazy_init``, ``metainfo``, ``serialize_data`` and so on.
     """
 
     METAINFO = dict(classes=("crop",))
 
-    def __init__(self, seed: int = 0, skip_bad_photos: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        skip_bad_photos: bool = False,
+        references: dict | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        **kwargs: Any,
+    ) -> None:
         self.seed = seed
         self.skip_bad_photos = skip_bad_photos
         # epoch and number of skipped samples, in memory that living workers see
         self._shared = torch.zeros(2, dtype=torch.int64).share_memory_()
-        super().__init__(**kwargs)
+        if references is not None:
+            if kwargs.get("test_mode"):
+                references = {**references, "drop_prob": 0.0}
+            pipeline = [references, *pipeline]
+        super().__init__(pipeline=list(pipeline), **kwargs)
 
     @property
     def epoch(self) -> int:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from procrop.engine.checkpoint import CheckpointError
 from procrop.engine.config_validation import ConfigError, merge_cfg_options, validate_config
 from procrop.engine.hooks.non_finite_loss_hook import NonFiniteLossError
+from procrop.engine.quiet import quieten
 from procrop.registry import DATASETS
 
 
@@ -65,6 +67,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     Raises:
         UsageError: A file or a folder is missing or malformed.
     """
+    quieten(MMLogger.get_current_instance())
     init_default_scope(cfg.get("default_scope", "procrop"))
     seen = []
     for split in splits:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import broadcast_object_list
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -12,6 +13,7 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from procrop.engine import distributed
 from procrop.engine.checkpoint import CheckpointError, install_safe_loading, load_weights
 from procrop.engine.config_text import checkpoint_config
+from procrop.engine.quiet import quieten
 from procrop.engine.resume import config_changes, find_resumable_checkpoint
 
 
@@ -35,6 +37,10 @@ class CropRunner(Runner):
         distributed.init_distributed(self._launcher, dist_cfg.get("backend"), dist_cfg.get("timeout"))
         super().setup_env(env_cfg)
         distributed.share_cores()
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        """mmengine's logger without what it says of itself."""
+        return quieten(super().build_logger(*args, **kwargs))
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: torch.nn.Module) -> torch.nn.Module:
         """Wrap with :class:`CropDistributedDataParallel` unless the config names another wrapper."""

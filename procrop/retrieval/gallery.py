@@ -70,7 +70,9 @@ class Gallery:
         try:
             manifest = read_manifest(folder, KIND, VERSION)
         except ManifestError as error:
-            raise GalleryError(f"{error} (python tools/gallery.py build {folder} --photos DIR)") from error
+            raise GalleryError(
+                f"{error} (python tools/gallery.py build {folder} --photos DIR --retrieval CONFIG)"
+            ) from error
         if expect_fingerprint not in (None, manifest["fingerprint"]):
             raise GalleryError(
                 f"{folder}: made by another encoder or key transform (fingerprint {manifest['fingerprint'][:12]}, "
@@ -82,7 +84,7 @@ class Gallery:
             ]
         except FileNotFoundError as error:
             raise GalleryError(f"{error.filename}: missing; build the gallery again") from error
-        noted = folder / manifest["extra"]["photo_root"]
+        noted = os.path.normpath(folder.resolve() / manifest["extra"]["photo_root"])
         gallery = cls(folder, manifest, records, Path(photo_root if photo_root is not None else noted))
         gallery._check_counts()
         if verify and (problems := gallery.verify()):

@@ -94,6 +94,7 @@ def build_gallery(
         raise ValueError(f"shard_size and workers must be at least 1, not {shard_size} and {workers}")
     plans = plan_photos(items, photo_root)
     prepare_folder(folder, photo_root)
+    portable_config(retrieval)
     if backbone is None:
         backbone = RETRIEVAL_BACKBONES.build(dict(retrieval["backbone"]))
     transform = build_key_transform(retrieval.get("key_transform"))
@@ -136,20 +137,12 @@ class _Builder:
             raise ValueError("this encoder gives keys only: MeanPool has no tokens to pool")
 
     def run(self) -> None:
+        """Bring the folder up to date."""
         with self.pool:
             _remove_temporary(self.folder)
             self._hash_photos()
-            signatures = [
-                sha256_json(
-                    [
-                        VERSION,
-                        self.backbone.fingerprint,
-                        self.transform.takes_tokens,
-                        [p.signature() for p in s],
-                    ]
-                )
-                for s in self.shards
-            ]
+            maker = [VERSION, self.backbone.fingerprint, self.transform.takes_tokens]
+            signatures = [sha256_json([maker, [plan.signature() for plan in shard]]) for shard in self.shards]
             kept = self._kept_shards(signatures)
             if kept == len(self.shards) and self._is_finished():
                 return

@@ -75,6 +75,7 @@ class PhotoRecord:
     scores: list[float] | None = None
 
     def to_line(self) -> str:
+        """The record as one line of JSON."""
         record = {k: v for k, v in self.__dict__.items() if v is not None}
         return json.dumps(record, sort_keys=True, ensure_ascii=True, allow_nan=False)
 
@@ -140,16 +141,24 @@ def rejected_lines(rejected: Iterable[tuple[str, str]]) -> str:
 def gallery_fingerprint(backbone_fingerprint: str, key_transform: dict | list | None) -> str:
     """Fingerprint of what made keys and tokens: the encoder and the kind of key transform.
 
-    What a transform has learned from one gallery stays out: a model takes any gallery made by the same
-        encoder. The
-    learned state is covered by the manifest's hash, which changes with every byte of the gallery.
+    What a transform has learned from one gallery stays out: a model takes any gallery made by the same encoder.
+    The learned state is covered by the manifest's hash, which changes with every byte of the gallery.
     """
     return sha256_json({"backbone": backbone_fingerprint, "key_transform": key_transform})
 
 
 def portable_config(retrieval: dict) -> dict:
-    """The retrieval config as plain JSON values, without the device and batch size of the machine it ran on."""
-    config = json.loads(json.dumps({k: retrieval.get(k) for k in ("backbone", "key_transform", "index")}))
+    """The retrieval config as plain JSON values, without the device and batch size of the machine it ran on.
+
+    Raises:
+        ValueError: No encoder, or a key that means nothing.
+    """
+    known = ("backbone", "key_transform", "index")
+    unknown = sorted(set(retrieval) - set(known))
+    if unknown or not retrieval.get("backbone"):
+        what = f"unknown key {unknown[0]!r}" if unknown else "no backbone"
+        raise ValueError(f"retrieval config: {what}; it takes {', '.join(known)}")
+    config = json.loads(json.dumps({key: retrieval.get(key) for key in known}))
     for key in ("device", "batch_size"):
         config["backbone"].pop(key, None)
     return config

@@ -36,6 +36,7 @@ class PlannedPhoto:
     sha256: str | None
 
     def signature(self) -> list:
+        """All that decides what the photo puts into the gallery, as JSON values."""
         crops = None if self.item.crops is None else np.asarray(self.item.crops, np.float64).tolist()
         scores = None if self.item.scores is None else np.asarray(self.item.scores, np.float64).tolist()
         return [self.name, self.source_id, self.sha256, crops, scores]
@@ -47,6 +48,7 @@ def items_from_folder(root: str | os.PathLike) -> list[GalleryItem]:
 
 
 def plan_photos(items: Iterable[GalleryItem], photo_root: Path) -> list[PlannedPhoto]:
+    """Name every photo relative to ``photo_root``; refuse repeats and photos outside it."""
     plans, seen = [], set()
     # not resolve(): a photo that is a symbolic link keeps its own name
     root = Path(os.path.abspath(photo_root))
@@ -98,12 +100,16 @@ def _foreign_names(folder: Path) -> list[str]:
 
 
 def normalised_crops(item: GalleryItem, width: int, height: int) -> tuple[list | None, list | None]:
+    """An item's crops as normalised cxcywh and its scores, as JSON values; None, None without annotations.
+
+    Raises:
+        ValueError: Values that are not finite, or not one score per crop.
+    """
     if item.crops is None:
         return None, None
     crops = np.asarray(item.crops, np.float64).reshape(-1, 4)
-    scores = np.asarray(item.scores if item.scores is not None else np.zeros(len(crops)), np.float64).reshape(
-        -1
-    )
+    given = np.zeros(len(crops)) if item.scores is None else item.scores
+    scores = np.asarray(given, np.float64).reshape(-1)
     if len(scores) != len(crops) or not (np.isfinite(crops).all() and np.isfinite(scores).all()):
         raise ValueError("its crop annotations are not finite, or not one score per crop")
     boxes = xyxy_to_cxcywh(normalise_boxes(crops, (width, height)))
@@ -111,6 +117,7 @@ def normalised_crops(item: GalleryItem, width: int, height: int) -> tuple[list |
 
 
 def try_sha256(path: str | os.PathLike) -> str | None:
+    """SHA-256 of a file, or None when it cannot be read."""
     try:
         return sha256_file(path)
     except OSError:
@@ -118,6 +125,7 @@ def try_sha256(path: str | os.PathLike) -> str | None:
 
 
 def relative_root(photo_root: Path, folder: Path) -> str:
+    """The photo folder as seen from the gallery, so that both can be moved together."""
     try:
         return Path(os.path.relpath(photo_root.resolve(), folder.resolve())).as_posix()
     except ValueError:  # another drive on Windows

@@ -4,7 +4,6 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,20 +151,21 @@ class NeighbourTable:
         if k < 1:
             raise NeighbourTableError(f"k must be at least 1, not {k}")
         queries = _distinct(queries)
+        backbone = gallery.backbone()
         names, rows, rejected = [], [], []
-        shown = progress(iter(queries), total=len(queries), desc="neighbours")
-        while chunk := list(islice(shown, _CHUNK)):
-            readable, images = [], []
-            for query in chunk:
-                try:
-                    images.append(gallery.backbone().prepare(read_photo(query.path)))
-                    readable.append(query)
-                except (OSError, ValueError) as error:
-                    rejected.append((query.query_id, str(error)))
-            keys = gallery.query_keys(images)
-            for query, key in zip(readable, keys, strict=True):
-                names.append(query.query_id)
-                rows.append(_search_one(gallery, query, key, k))
+        chunk: list[tuple[Query, np.ndarray]] = []
+        for i, query in enumerate(progress(queries, desc="neighbours"), 1):
+            try:
+                chunk.append((query, backbone.prepare(read_photo(query.path))))
+            except (OSError, ValueError) as error:
+                rejected.append((query.query_id, str(error)))
+            if chunk and (len(chunk) == _CHUNK or i == len(queries)):
+                keys = gallery.query_keys([image for _, image in chunk])
+                names += [query.query_id for query, _ in chunk]
+                rows += [
+                    _search_one(gallery, query, key, k) for (query, _), key in zip(chunk, keys, strict=True)
+                ]
+                chunk = []
         if not names:
             reason = f"; first: {rejected[0][1]}" if rejected else ""
             raise NeighbourTableError(

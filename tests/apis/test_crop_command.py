@@ -211,6 +211,12 @@ def test_photos_below_the_output_folder_are_no_input(tmp_path):
     assert len(_lines(tmp_path / "out")) == 1
 
 
+def test_the_input_may_lie_in_the_output_folder(tmp_path):
+    _photo(tmp_path / "out" / "photos" / "a.png")
+    assert _run(tmp_path / "out" / "photos", "--out", tmp_path / "out") == 0
+    assert len(_lines(tmp_path / "out")) == 1
+
+
 def test_a_closed_output_is_no_failure(tmp_path):
     code = (
         "import sys, types\n"

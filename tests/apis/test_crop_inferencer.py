@@ -143,26 +143,6 @@ def test_a_model_without_references_takes_no_gallery(tmp_path):
         CropInferencer(write_checkpoint(tmp_path), gallery=tmp_path, device="cpu")
 
 
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    """A gallery of twelve generated photos in pairs of one source, and the folder of its photos."""
-    from procrop.retrieval import GalleryItem, build_gallery
-
-    root = tmp_path_factory.mktemp("gallery")
-    rng = np.random.default_rng(7)
-    items = []
-    for number in range(12):
-        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-        path = root / "photos" / f"p{number:02d}.png"
-        path.parent.mkdir(exist_ok=True)
-        coarse.resize((96, 72), Image.Resampling.BICUBIC).save(path)
-        items.append(GalleryItem(path, source_id=f"source {number // 2}"))
-    retrieval = dict(
-        backbone=dict(type="EfficientNetLiteRetrieval", variant="lite0"), key_transform=dict(type="Normalise")
-    )
-    return build_gallery(root / "index", items, retrieval, root / "photos")
-
-
 def _trained_with(gallery, fingerprint=None):
     """Arguments of a checkpoint that was trained with references of ``gallery``."""
     return dict(

@@ -14,9 +14,9 @@ train_pipeline = [
     dict(type="PhotometricDistortion"),
     # short side 480 to 800, long side at most 1333; no flip and no crop: both change a composition
     dict(
-        type="mmengine.RandomChoiceResize",
+        type="RandomChoiceResize",
         scales=[(1333, short) for short in range(480, 801, 32)],
-        resize_type="mmengine.Resize",
+        resize_type="Resize",
         keep_ratio=True,
     ),
     dict(type="PackCropInputs"),
@@ -24,7 +24,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type="LoadPhoto"),
     dict(type="LoadCropAnnotations"),
-    dict(type="mmengine.Resize", scale=(1333, 600), keep_ratio=True),
+    dict(type="Resize", scale=(1333, 600), keep_ratio=True),
     dict(type="PackCropInputs"),
 ]
 dataset = dict(type="GAICDataset", data_root=data_root, version="v1", references=references)

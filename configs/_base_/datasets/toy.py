@@ -11,13 +11,13 @@ train_pipeline = [
     dict(type="LoadPhoto"),
     dict(type="LoadCropAnnotations"),
     dict(type="PhotometricDistortion"),
-    dict(type="mmengine.Resize", scale=(256, 192), keep_ratio=True),
+    dict(type="Resize", scale=(256, 192), keep_ratio=True),
     dict(type="PackCropInputs"),
 ]
 test_pipeline = [
     dict(type="LoadPhoto"),
     dict(type="LoadCropAnnotations"),
-    dict(type="mmengine.Resize", scale=(256, 192), keep_ratio=True),
+    dict(type="Resize", scale=(256, 192), keep_ratio=True),
     dict(type="PackCropInputs"),
 ]
 dataset = dict(type="GAICDataset", data_root=data_root, version="v2", references=references)

@@ -1,9 +1,7 @@
 # A small ProCrop for a CPU: frozen EfficientNet-lite0 at stride 16, d = 128, 2 + 3 layers, N = 24 anchors.
 model = dict(
     type="ProCrop",
-    data_preprocessor=dict(
-        type="DetDataPreprocessor", mean=[127.0] * 3, std=[128.0] * 3, pad_size_divisor=1
-    ),
+    data_preprocessor=dict(type="DetDataPreprocessor", mean=[127.0] * 3, std=[128.0] * 3, pad_size_divisor=1),
     backbone=dict(type="EfficientNetLiteBackbone", variant="lite0", out_strides=(16,), frozen=True),
     neck=dict(
         type="ChannelMapper",

@@ -5,7 +5,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=0.1, norm_type=2),
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
 )
-param_scheduler = [dict(type="MultiStepLR", begin=0, end=500, by_epoch=True, milestones=[400], gamma=0.1)]
+param_scheduler = [dict(type="MultiStepLR", by_epoch=True, milestones=[400], gamma=0.1)]
 
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=500, val_interval=10)
 val_cfg = dict(type="ValLoop")

@@ -7,7 +7,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type="MultiStepLR", begin=0, end=12, by_epoch=True, milestones=[10], gamma=0.1),
+    dict(type="MultiStepLR", by_epoch=True, milestones=[10], gamma=0.1),
 ]
 
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=12, val_interval=4)

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "painter": ["paint"],
         "rule": ["best_crop", "best_framing", "blind_best", "blind_box", "score_crops"],
         "scene": ["Look", "Scene", "Thing", "sample_look", "sample_scene"],
-        "writer": ["ToyDatasetError", "read_scenes", "write_toy_dataset"],
+        "settings": ["ToyDatasetError", "ToySettings"],
+        "writer": ["read_scenes", "write_toy_dataset"],
     },
 )

@@ -1,7 +1,7 @@
 """Parts of a config that have a fixed set of keys although they name no ``type``."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from .places import Path
@@ -25,7 +25,7 @@ _FIXED = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def runner_keys() -> frozenset[str]:
     """All top-level keys that a config of this project can have a use for."""
     from mmengine.runner import Runner
@@ -82,7 +82,7 @@ def _top_level(key: str, node: Mapping[str, Any]) -> tuple[str, Accepted] | None
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _dataloader() -> tuple[str, Accepted]:
     from torch.utils.data import DataLoader
 

@@ -6,7 +6,7 @@ A *group* is one kind of component: the name of a root registry (``MODELS``), of
 
 import importlib.util
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -50,7 +50,7 @@ def package_state(scope: str) -> str:
     return "missing" if scope in MODULE2PACKAGE else "unknown"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _register_scope(scope: str) -> bool:
     """Import ``<scope>.registry``, which puts its registries into the tree."""
     if package_state(scope) != "installed":
@@ -128,7 +128,7 @@ def _mmcv_op(name: str) -> Callable | None:
     return component if callable(component) else None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imported(path: str) -> Any:
     """The callable at a full dotted path such as ``torch.optim.SGD``, or None."""
     parts = path.split(".")

@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 # these end a chain: an argument that gets there raises a TypeError
 _CLOSED_ENDS = {"builtins.object", "torch.nn.modules.module.Module"}
@@ -43,7 +43,7 @@ _ANYTHING = Accepted(frozenset(), open=True)
 _NOTHING = Accepted(frozenset())
 
 
-@lru_cache(maxsize=None)
+@cache
 def accepted_keys(component: Callable) -> Accepted:
     """The keyword arguments that calling ``component`` (a class, a function, a partial) accepts."""
     if not inspect.isclass(component):
@@ -117,7 +117,7 @@ class _KwargsUse:
     calls: list[ast.Call]  # calls of another __init__ that receive **kwargs
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read_kwargs(init: Callable, rest: str) -> _KwargsUse | None:
     """What the body does with its ``**rest``; None when that cannot be followed."""
     try:

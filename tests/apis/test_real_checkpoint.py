@@ -1,0 +1,68 @@
+"""From a checkpoint of the real model, random weights, to crops."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from procrop.apis.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    rng = np.random.default_rng(3)
+    for name, (width, height) in {
+        "wide": (300, 200),
+        "tall": (150, 260),
+        "strip": (640, 40),
+        "dot": (1, 1),
+    }.items():
+        coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
+        path = tmp_path / "photos" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        coarse.resize((width, height), Image.Resampling.BICUBIC).save(path)
+    return tmp_path / "photos"
+
+
+def test_procrop_with_references(tmp_path, photos, gallery, untrained):
+    checkpoint = untrained(ROOT / "configs/procrop_toy.py", gallery, tmp_path / "model.pth")
+    (photos / "own.png").write_bytes(gallery.photo_path(3).read_bytes())
+    out = tmp_path / "out"
+    words = ["crop", str(photos), "--checkpoint", str(checkpoint), "--gallery", str(gallery.folder)]
+    assert main([*words, "--out", str(out), "--top-k", "5", "--device", "cpu"]) == 0
+    lines = {Path(line["path"]).stem: line for line in map(json.loads, (out / "crops.jsonl").open())}
+    assert set(lines) == {"wide", "tall", "strip", "dot", "own"}
+    for line in lines.values():
+        width, height = line["size"]
+        boxes = np.array([crop["box"] for crop in line["crops"]])
+        scores = [crop["score"] for crop in line["crops"]]
+        assert boxes.shape == (5, 4) and scores == sorted(scores, reverse=True)
+        assert (boxes >= 0).all() and (boxes <= [width, height] * 2).all()
+        assert (boxes[:, 2:] > boxes[:, :2]).all()
+        assert len(line["references"]) == 6
+    assert lines["wide"]["size"] == [300, 200] and lines["tall"]["size"] == [150, 260]
+    assert not {ref["name"] for ref in lines["own"]["references"]} & {"p02.png", "p03.png"}
+    assert len(list((out / "crops").iterdir())) == 25
+
+
+def test_the_references_reach_the_model(tmp_path, photos, gallery, untrained):
+    from procrop.apis import CropInferencer
+
+    checkpoint = untrained(ROOT / "configs/procrop_toy.py", gallery, tmp_path / "model.pth")
+    few = CropInferencer(checkpoint, gallery=gallery.folder, k=1, device="cpu")
+    many = CropInferencer(checkpoint, gallery=gallery.folder, k=6, device="cpu")
+    (first,), (second,) = few(photos / "wide.png", 24), many(photos / "wide.png", 24)
+    assert len(first.references) == 1 and len(second.references) == 6
+    assert np.abs(np.sort(first.scores) - np.sort(second.scores)).max() > 1e-5
+
+
+def test_the_baseline_needs_no_gallery(tmp_path, photos, untrained):
+    from procrop.apis import CropInferencer
+
+    checkpoint = untrained(ROOT / "configs/baselines/cdetr_toy.py", None, tmp_path / "model.pth")
+    (result,) = CropInferencer(checkpoint, device="cpu")(photos / "tall.png", top_k=24)
+    assert result.boxes.shape == (24, 4) and result.references == []

@@ -1,0 +1,68 @@
+"""One writer per folder; a dead writer does not keep the lock."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from procrop.io.lock import FolderLock, FolderLockedError
+
+
+def holder(pid: int, start: str | None = None, host: str | None = None) -> str:
+    return json.dumps({"host": host or socket.gethostname(), "pid": pid, "start": start})
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_excludes_a_second_holder_and_goes_away(tmp_path):
+    path = tmp_path / "build.lock"
+    with FolderLock(path), pytest.raises(FolderLockedError, match=str(os.getpid())), FolderLock(path):
+        pass
+    assert not path.exists()
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):
+    path = tmp_path / "build.lock"
+    path.write_text(holder(dead_pid()))
+    with FolderLock(path):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reused_process_number_is_not_the_holder(tmp_path):
+    path = tmp_path / "build.lock"
+    path.write_text(holder(os.getpid(), start="1"))
+    with FolderLock(path):
+        pass
+
+
+def test_another_host_is_never_judged(tmp_path):
+    path = tmp_path / "build.lock"
+    path.write_text(holder(dead_pid(), host="elsewhere"))
+    with pytest.raises(FolderLockedError, match="elsewhere"), FolderLock(path):
+        pass
+    assert path.exists()
+
+
+def test_an_empty_lock_is_stale_only_when_old(tmp_path):
+    path = tmp_path / "build.lock"
+    path.write_text("")
+    with pytest.raises(FolderLockedError, match="just starting"), FolderLock(path):
+        pass
+    os.utime(path, (time.time() - 100, time.time() - 100))
+    with FolderLock(path):
+        pass
+
+
+def test_goes_away_after_an_error(tmp_path):
+    with pytest.raises(RuntimeError), FolderLock(tmp_path / "l"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
