@@ -12,5 +12,5 @@ launch() {
     rendezvous=(--nnodes "${NNODES:-1}" --node-rank "${NODE_RANK:-0}"
       --master-addr "${MASTER_ADDR:-127.0.0.1}" --master-port "${PORT:-29500}")
   fi
-  exec "$python" -m torch.distributed.run "${rendezvous[@]}" --nproc-per-node "$processes" "$@"
+  exec "$python" -m procrop.engine.torchrun "${rendezvous[@]}" --nproc-per-node "$processes" "$@"
 }

@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 the run failed; 2 the command, the config, the data or the
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def finish_config(cfg: Config, options: Sequence[str]) -> None:
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
-    """Build the datasets once, before the model: what is missing shows within seconds, in the dataset's own words.
+    """Build the datasets and load a sample of each, before the model: what is missing shows within seconds.
 
     Args:
         cfg: The merged config.
@@ -77,10 +78,11 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
         seen.append(dataset)
         try:
             built = DATASETS.build(dataset)
+            if len(built) == 0:
+                raise UsageError(f"{split}_dataloader: the dataset has no photo")
+            built[0]  # opens what the pipeline reads: the photo, the gallery, the neighbour table
         except (ValueError, OSError) as error:
             raise UsageError(str(error)) from error
-        if len(built) == 0:
-            raise UsageError(f"{split}_dataloader: the dataset has no photo")
 
 
 def check_device(device: str, amp: bool = False) -> None:
@@ -107,7 +109,7 @@ def guarded(job: Callable[[], None], hint: Callable[[], str]) -> int:
     try:
         job()
     except KeyboardInterrupt:
-        _say(f"Interrupted. {hint()}")
+        _say(f"Interrupted. {hint()}", everywhere=False)
         return 130
     except torch.OutOfMemoryError as error:
         _say(
@@ -125,7 +127,7 @@ def guarded(job: Callable[[], None], hint: Callable[[], str]) -> int:
         _say(f"A data loading process died ({error}): often too little memory; use fewer workers. {hint()}")
         return 1
     except (CheckpointError, ConfigError, UsageError) as error:
-        _say(str(error))
+        _say(str(error), everywhere=False)
         return 2
     except ValueError as error:
         # the project's own classes say what is wrong with which file; a plain ValueError may be a bug: show where
@@ -136,7 +138,17 @@ def guarded(job: Callable[[], None], hint: Callable[[], str]) -> int:
     return 0
 
 
-def _say(message: str) -> None:
-    """Print to stderr, once for all processes of a distributed run."""
-    if os.environ.get("RANK", "0") == "0":
-        print(f"error: {message}", file=sys.stderr, flush=True)
+def _say(message: str, everywhere: bool = True) -> None:
+    """Print an error to stderr.
+
+    Args:
+        message: What is wrong.
+        everywhere: False for what all processes of a distributed run find alike: one of them says it, and the others
+            linger, since the first to exit has the rest killed.
+    """
+    rank = int(os.environ.get("RANK", "0"))
+    if rank == 0 or everywhere:
+        where = f" (process {rank})" if rank else ""
+        print(f"error{where}: {message}", file=sys.stderr, flush=True)
+    else:
+        time.sleep(2)

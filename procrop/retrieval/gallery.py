@@ -13,7 +13,7 @@ from procrop.io.manifest import ManifestError, read_manifest, sha256_file, sha25
 from procrop.registry import INDEXES, RETRIEVAL_BACKBONES
 
 from .backbones.base import RetrievalBackbone
-from .feature_store import FeatureStore
+from .feature_store import FeatureStore, FeatureStoreError
 from .gallery_format import (
     INDEX_FILE,
     KEYS,
@@ -86,9 +86,14 @@ class Gallery:
             raise GalleryError(f"{error.filename}: missing; build the gallery again") from error
         noted = os.path.normpath(folder.resolve() / manifest["extra"]["photo_root"])
         gallery = cls(folder, manifest, records, Path(photo_root if photo_root is not None else noted))
-        gallery._check_counts()
+        try:
+            gallery._check_counts()
+        except FeatureStoreError as error:
+            raise GalleryError(str(error)) from error
         if verify and (problems := gallery.verify()):
-            raise GalleryError(f"{folder}: {len(problems)} problem(s), first: {problems[0]}")
+            raise GalleryError(
+                f"{folder}: {len(problems)} problem(s), first: {problems[0]}; repair it with tools/gallery.py build"
+            )
         return gallery
 
     def _check_counts(self) -> None:
@@ -221,7 +226,10 @@ class Gallery:
     def index(self) -> VectorIndex:
         """The index over the transformed keys; its checksum is verified when it is opened."""
         config = self.retrieval_cfg["index"] or {"type": "FaissIndex"}
-        index = INDEXES.get(config["type"]).open(self.folder / INDEX_FILE)
+        try:
+            index = INDEXES.get(config["type"]).open(self.folder / INDEX_FILE)
+        except ValueError as error:
+            raise GalleryError(str(error)) from error
         if len(index) != len(self):
             raise GalleryError(
                 f"{self.folder / INDEX_FILE}: {len(index)} keys for {len(self)} photos; build the gallery again"

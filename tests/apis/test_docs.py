@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_gallery_photos
+from gallery_photos import write_gallery_photos
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,6 +17,17 @@ def _blocks(start):
     return [
         body for first, body in re.findall(r"```(python.*?)\n(.*?)```", text, re.S) if start in first + body
     ]
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(path.name for path in (ROOT / "docs").glob("*.md"))])
+def test_files_that_are_named_exist(page):
+    path = ROOT / page if page == "README.md" else ROOT / "docs" / page
+    text = path.read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:configs|tools|procrop|docs|tests)/[\w/.-]+\.(?:py|sh|md)\b", text))
+    named -= {"configs/mine.py"}  # the reader's own
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+    for link in re.findall(r"\]\(([^)#]+\.md)", text):
+        assert (path.parent / link).is_file(), link
 
 
 @pytest.fixture(scope="module")

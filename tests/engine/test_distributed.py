@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toy_training import run, toy_config
 
 from procrop.engine.checkpoint import load_checkpoint_file
 
@@ -47,49 +48,6 @@ def rows(folder, rank):
     return [(epoch, step, float.fromhex(loss), ids) for epoch, step, loss, ids in lines]
 
 
-def same_training(one, two, first=1e-5, ten=1e-4):
-    """Compare losses step by step: two processes' mean against the single one's; same photos in every step."""
-    single, parts = rows(one, 0), [rows(two, 0), rows(two, 1)]
-    assert len(single) == len(parts[0]) == len(parts[1]) >= 10
-    for step, row in enumerate(single[:10]):
-        split = [part[step] for part in parts]
-        assert {tuple(r[:2]) for r in split} == {tuple(row[:2])}
-        assert sorted(row[3]) == sorted(split[0][3] + split[1][3])
-        assert len(split[0][3]) == len(split[1][3])
-        mean = np.mean([r[2] for r in split])
-        assert abs(mean - row[2]) <= (first if step == 0 else ten), (
-            f"step {step}: {row[2]} alone, {mean} with two"
-        )
-
-
-@pytest.fixture(scope="module")
-def tiny_pair(tmp_path_factory):
-    """Folders of the tiny training in one process with batches of 4, and in two with batches of 2."""
-    folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    for processes, folder in enumerate(folders, start=1):
-        torchrun(processes, HERE / "tiny_training.py", folder, "--batch", 4 // processes, "--epochs", 5)
-    return folders
-
-
-def test_two_processes_train_like_one(tiny_pair):
-    same_training(*tiny_pair)
-    one, two = (load_checkpoint_file(folder / "epoch_5.pth") for folder in tiny_pair)
-    assert one["meta"]["procrop"]["world_size"] == 1 and two["meta"]["procrop"]["world_size"] == 2
-    for key, value in one["state_dict"].items():
-        assert torch.allclose(value, two["state_dict"][key], atol=1e-5), key
-
-
-def test_two_processes_evaluate_like_one(tiny_pair):
-    """The test set has 5 photos: the padding of the second process must not count."""
-    single, threads = json.loads((tiny_pair[0] / "metrics.0.json").read_text())
-    assert single["tiny/photos"] == single["tiny/rows"] == 5
-    for rank in (0, 1):
-        metrics, shared = json.loads((tiny_pair[1] / f"metrics.{rank}.json").read_text())
-        assert metrics["tiny/photos"] == metrics["tiny/rows"] == 5
-        assert metrics["tiny/score"] == pytest.approx(single["tiny/score"], abs=1e-5)
-        assert shared == max(1, len(os.sched_getaffinity(0)) // 2)
-
-
 def test_wrong_start_is_explained(monkeypatch):
     from procrop.engine.distributed import init_distributed
 
@@ -99,3 +57,99 @@ def test_wrong_start_is_explained(monkeypatch):
         init_distributed("pytorch")
     init_distributed("none")
     assert not torch.distributed.is_initialized()
+
+
+@pytest.fixture(scope="module")
+def toy_data(tmp_path_factory):
+    """24 drawn photos (5 of them for testing), a gallery of 12, and the neighbour table."""
+    data = tmp_path_factory.mktemp("toy")
+    retrieval = ROOT / "configs/_base_/retrieval/efficientnet_lite0.py"
+    options = [
+        f"{split}_dataloader.dataset.{key}={value}"
+        for split in ("train", "val", "test")
+        for key, value in (
+            ("data_root", data),
+            ("references.gallery", data / "gallery_index"),
+            ("references.table", data / "neighbours.npz"),
+        )
+    ]
+    for command in (
+        ["make_toy_dataset.py", data, "--images", 24, "--gallery", 12, "--size", "160x120", "--workers", 1],
+        [
+            "gallery.py",
+            "build",
+            data / "gallery_index",
+            "--photos",
+            data / "gallery",
+            "--retrieval",
+            retrieval,
+        ],
+        ["neighbours.py", ROOT / "configs/procrop_toy.py", "--cfg-options", *options],
+    ):
+        command = [sys.executable, str(ROOT / "tools" / command[0]), *map(str, command[1:])]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return data
+
+
+@pytest.fixture(scope="module")
+def toy_pair(toy_data, tmp_path_factory):
+    """Folders of the toy ProCrop's training in one process with batches of 4, and in two with batches of 2."""
+    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+    run(toy_config(toy_data, one, batch=4, launcher="none"))
+    torchrun(2, HERE / "toy_training.py", toy_data, two, "--batch", 2)
+    return one, two
+
+
+def test_two_processes_train_like_one(toy_pair):
+    """Fixed sizes, no dropout, frozen normalisation: only the synchronised loss normalisers can go wrong."""
+    one, two = toy_pair
+    single, parts = rows(one, 0), [rows(two, 0), rows(two, 1)]
+    assert len(single) == len(parts[0]) == len(parts[1]) == 12
+    for step, (epoch, iteration, loss, photos) in enumerate(single[:10]):
+        split = [part[step] for part in parts]
+        assert all(row[:2] == (epoch, iteration) for row in split)
+        assert [len(row[3]) for row in split] == [2, 2]
+        assert sorted(photos) == sorted(split[0][3] + split[1][3])
+        mean = np.mean([row[2] for row in split])
+        assert abs(mean - loss) <= (1e-5 if step == 0 else 1e-4), f"step {step}: {loss} in one, {mean} in two"
+    sizes = [
+        load_checkpoint_file(folder / "epoch_3.pth")["meta"]["procrop"]["world_size"] for folder in toy_pair
+    ]
+    assert sizes == [1, 2]
+
+
+def test_two_processes_share_the_cores(toy_pair):
+    for rank in (0, 1):
+        threads = json.loads((toy_pair[1] / f"metrics.{rank}.json").read_text())["threads"]
+        assert threads == max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def test_two_processes_evaluate_like_one(toy_pair):
+    """One checkpoint, its own config, 5 photos: the sixth, with which the second process pads, must not count."""
+    folder = toy_pair[1]
+    command = [
+        ROOT / "tools/test.py",
+        folder / "epoch_3.pth",
+        "--work-dir",
+        folder / "alone",
+        "--device",
+        "cpu",
+    ]
+    command += ["--dump", folder / "dump.jsonl"]
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, cwd=ROOT, timeout=200
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    alone = json.loads((folder / "alone/test_metrics.json").read_text())
+    assert alone.pop("dump/photos") == alone["crop/photos"] == 5
+    for rank in (0, 1):
+        both = json.loads((folder / f"metrics.{rank}.json").read_text())["metrics"]
+        assert both == pytest.approx(alone, abs=1e-6)
+    lines = [json.loads(line) for line in (folder / "dump.jsonl").read_text().splitlines()]
+    assert len({line["img_id"] for line in lines}) == 5
+    for line in lines:
+        boxes, scores = np.array(line["boxes"]), np.array(line["scores"])
+        assert line["size"] == [160, 120] and boxes.shape == (24, 4)
+        assert (boxes >= 0).all() and (boxes[:, 2::2] <= 160).all() and (boxes[:, 1::2] <= 120).all()
+        assert (boxes[:, 2:] > boxes[:, :2]).all() and (np.diff(scores) <= 0).all()

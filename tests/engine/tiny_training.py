@@ -1,9 +1,5 @@
-"""A training small enough for unit tests, random where a real one is: order, workers, dropout, validation.
+"""A training small enough for unit tests, random where a real one is: order, workers, dropout, validation."""
 
-Run as a script under torchrun it trains once; see the bottom.
-"""
-
-import argparse
 import itertools
 import json
 import random
@@ -187,33 +183,3 @@ def tiny_config(folder, *, epochs=4, workers=0, ema=False, dataset=None, model=N
     )
     cfg.update(settings)
     return Config(cfg)
-
-
-def main():
-    """One training or test as the processes of a distributed run execute it."""
-    from procrop.engine.runner import CropRunner
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder")
-    parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=4)
-    args = parser.parse_args()
-    data = dict(length=8, jitter=False)
-    cfg = tiny_config(
-        args.folder,
-        dataset=data,
-        model=dict(dropout=0.0),
-        batch=args.batch,
-        epochs=args.epochs,
-        launcher="pytorch",
-    )
-    runner = CropRunner.from_cfg(cfg)
-    runner.train()
-    metrics = runner.test()
-    Path(args.folder, f"metrics.{runner.rank}.json").write_text(
-        json.dumps([metrics, torch.get_num_threads()])
-    )
-
-
-if __name__ == "__main__":
-    main()

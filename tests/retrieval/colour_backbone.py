@@ -1,8 +1,10 @@
-"""A tiny encoder for tests: mean colours of a 2x2 grid."""
+"""A tiny encoder for tests, mean colours of a 2x2 grid, and photos for it."""
 
 import time
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from procrop.io.manifest import sha256_json
 from procrop.registry import RETRIEVAL_BACKBONES
@@ -49,3 +51,13 @@ class ColourBackbone(RetrievalBackbone):
             tokens[i] = [q.mean(axis=(0, 1)) / 255 + self.salt for q in quarters]
         keys = tokens.reshape(len(images), 12).copy() if self.keys else None
         return Embeddings(keys, tokens.astype(np.float16))
+
+
+def draw_photos(folder: Path, number: int, seed: int = 0) -> Path:
+    """Write ``number`` photos of four random colour fields each, as lossless PNG."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(number):
+        colours = rng.integers(20, 236, (2, 2, 3), dtype=np.uint8)
+        Image.fromarray(colours.repeat(8, 0).repeat(10, 1)).save(folder / f"p{i:03d}.png")
+    return folder

@@ -67,6 +67,8 @@ _ANYWHERE = [
     (r"(\w+_)?norm_cfg", _place("MODELS", extras=("requires_grad",))),
     ("dcn", _place("MODELS", extras=("fallback_on_stride",))),
     ("loss_cls", _place("MODELS", extras=("bg_cls_weight",))),
+    # mask heads take the factor out and turn it into kernel and stride
+    ("upsample_cfg", _place("MODELS", extras=("scale_factor",))),
     (
         r"loss(_\w+)?|(\w+_)?(loss|head|neck|backbone|detector|roi_extractor|data_preprocessor|encoder|decoder)"
         r"|(\w+_)?(act_cfg|conv_cfg|upsample_cfg)|language_model|positional_encoding|batch_augments",

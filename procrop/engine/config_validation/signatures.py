@@ -175,6 +175,8 @@ def _forwarded(component: type, owner: type, init: Callable, call: ast.Call) -> 
         positional = positional[1:]  # self
     else:
         return _ANYTHING
+    if next_owner is object and any(isinstance(a, ast.Starred) for a in positional):
+        return _ANYTHING  # object stands in for the base class of a package that is not installed
     accepted = _of_init(component, next_owner)
     given = {keyword.arg for keyword in call.keywords if keyword.arg}
     given.update(_positional_names(next_owner, positional))

@@ -1,0 +1,194 @@
+"""tools/gallery.py and tools/neighbours.py as a user runs them: what they print and how they exit."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+sys.path += [str(ROOT / "tools"), str(ROOT / "tests" / "retrieval")]
+
+import gallery as gallery_tool  # noqa: E402
+import neighbours as neighbours_tool  # noqa: E402
+
+RETRIEVAL = """
+custom_imports = dict(imports=["colour_backbone"])
+retrieval = dict(backbone=dict(type="ColourBackbone"), key_transform=dict(type="Normalise"))
+"""
+
+
+def draw(path: Path, seed: int) -> None:
+    colours = np.random.default_rng(seed).integers(20, 236, (2, 2, 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(colours.repeat(32, 0).repeat(40, 1)).save(path, quality=95)
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A photo folder, a dataset in GAICD layout (train 5, val 3, test 3 photos) and a retrieval config."""
+    for i in range(8):
+        draw(tmp_path / "photos" / f"g{i}.png", i)
+    for split, first, number in (("train", 100, 5), ("val", 200, 3), ("test", 300, 3)):
+        for i in range(first, first + number):
+            draw(tmp_path / "gaicd" / "images" / split / f"{i}.jpg", i)
+            lines = "0 0 32 40 2.5\\n4 8 64 80 4.5\\n8 8 40 40 -2\\n".replace("\\n", "\n")
+            path = tmp_path / "gaicd" / "annotations" / split / f"{i}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(lines)
+    (tmp_path / "retrieval.py").write_text(RETRIEVAL)
+    return tmp_path
+
+
+def build(work, *arguments):
+    return gallery_tool.main(
+        ["build", str(work / "g"), "--retrieval", str(work / "retrieval.py"), *map(str, arguments)]
+    )
+
+
+def test_build_verify_info_search(work, capsys):
+    assert build(work, "--photos", work / "photos") == 0
+    assert "8 photos, 0 rejected" in capsys.readouterr().out
+    assert gallery_tool.main(["verify", str(work / "g")]) == 0
+    assert "8 photos, all well" in capsys.readouterr().out
+    assert gallery_tool.main(["info", str(work / "g")]) == 0
+    assert "ColourBackbone" in capsys.readouterr().out
+    query = str(work / "photos" / "g3.png")
+    assert gallery_tool.main(["search", str(work / "g"), "--query", query, "--k", "20"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 9 and lines[1].split() == ["1", "1.0000", "3", "g3.png"]
+    assert (
+        gallery_tool.main(["search", str(work / "g"), "--query", query, "--k", "2", "--exclude", "g3"]) == 0
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and "g3.png" not in lines[1]
+
+
+def test_rejected_photos_are_listed(work, capsys):
+    (work / "photos" / "broken.png").write_bytes(b"")
+    assert build(work, "--photos", work / "photos") == 1
+    shown = capsys.readouterr()
+    assert "8 photos, 1 rejected" in shown.out and "'broken.png'" in shown.err
+
+
+def test_damage_is_listed(work, capsys):
+    build(work, "--photos", work / "photos")
+    (work / "photos" / "g2.png").unlink()
+    (work / "g" / "index").write_bytes(b"")
+    assert gallery_tool.main(["verify", str(work / "g")]) == 1
+    shown = capsys.readouterr().out
+    assert "index: 0 bytes" in shown and "g2.png" in shown and "2 problem(s)" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "OUT/none"], None),
+        (["info", "OUT/none"], "never built to its end"),
+        (["search", "OUT/none", "--query", "a.png"], "never built to its end"),
+        (["build", "OUT/g", "--photos", "OUT/none", "--retrieval", "OUT/retrieval.py"], "none"),
+        (["build", "OUT/g", "--photos", "OUT/photos", "--retrieval", "OUT/empty.py"], "holds no `retrieval"),
+        (["build", "OUT/g", "--gaicd", "OUT/none", "--retrieval", "OUT/retrieval.py"], "none"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(work, capsys, arguments, message):
+    (work / "empty.py").write_text("a = 1\n")
+    code = gallery_tool.main([a.replace("OUT", str(work)) for a in arguments])
+    shown = capsys.readouterr()
+    if message is None:
+        assert code == 1 and "never built" in shown.out
+    else:
+        assert code == 2 and message in shown.err and "Traceback" not in shown.err
+
+
+def test_gaicd_photos_bring_their_crops(work):
+    from procrop.retrieval import Gallery
+
+    assert build(work, "--gaicd", work / "gaicd", "--split", "train") == 0
+    gallery = Gallery.open(work / "g")
+    assert gallery.names == [f"{i}.jpg" for i in range(100, 105)] and gallery.source_ids[0] == "100"
+    boxes, scores, mask = gallery.crops([2])
+    # y1 x1 y2 x2 of a photo of 80x64; the crop scored -2 was never scored
+    np.testing.assert_allclose(boxes[0], [[0.25, 0.25, 0.5, 0.5], [0.55, 0.53125, 0.9, 0.9375]], atol=1e-6)
+    np.testing.assert_allclose(scores[0], [2.5, 4.5])
+    assert not mask.any()
+
+
+def write_config(work, k="3", references="references", extra=""):
+    text = f"""
+custom_imports = dict(imports=["colour_backbone"])
+default_scope = "procrop"
+{extra}
+def_references = dict(type="LoadReferences", gallery="{work}/g", table="{work}/near.npz", k={k})
+common = dict(type="GAICDataset", data_root="{work}/gaicd", version="v2")
+train_dataloader = dict(dataset=dict(split="train", pipeline=[dict(type="LoadPhoto"), def_references], **common))
+val_dataloader = dict(dataset=dict(split="val", references=def_references, pipeline=[], **common))
+test_dataloader = dict(
+    dataset=dict(type="ConcatDataset", datasets=[dict(split="test", pipeline=[def_references], **common)])
+)
+"""
+    (work / "config.py").write_text(text)
+    return str(work / "config.py")
+
+
+def test_neighbours_of_all_splits_share_a_table(work, capsys):
+    from procrop.retrieval import Gallery, NeighbourTable
+
+    build(work, "--gaicd", work / "gaicd", "--split", "train")
+    assert neighbours_tool.main([write_config(work), "--k", "4"]) == 0
+    assert "11 photos, 4 neighbours each" in capsys.readouterr().out
+    table = NeighbourTable.open(work / "near.npz", Gallery.open(work / "g"))
+    assert sorted(table.query_ids) == [str(i) for i in (*range(100, 105), *range(200, 203), *range(300, 303))]
+    for i in range(5):
+        # a photo of the gallery finds the other four
+        assert sorted(table.lookup(str(100 + i), 4)[0]) == [j for j in range(5) if j != i]
+    assert neighbours_tool.main([write_config(work)]) == 0
+    assert NeighbourTable.open(work / "near.npz").k == 3
+
+
+def test_neighbours_says_what_is_missing(work, capsys):
+    config = write_config(work)
+    assert neighbours_tool.main([config]) == 2
+    assert "tools/gallery.py build" in capsys.readouterr().err
+    build(work, "--photos", work / "photos")
+    assert neighbours_tool.main([config, "--k", "2"]) == 2
+    assert "--k 2 is less than the 3" in capsys.readouterr().err
+    (work / "plain.py").write_text("train_dataloader = dict(dataset=dict(type='GAICDataset', pipeline=[]))\n")
+    assert neighbours_tool.main([str(work / "plain.py")]) == 2
+    assert "no LoadReferences" in capsys.readouterr().err
+
+
+def test_neighbours_takes_options(work):
+    from procrop.retrieval import NeighbourTable
+
+    build(work, "--photos", work / "photos")
+    config = write_config(work)
+    tables = [f"{split}_dataloader.dataset.references.table={work}/other.npz" for split in ("val",)]
+    assert neighbours_tool.main([config, "--cfg-options", *tables]) == 0
+    assert (
+        len(NeighbourTable.open(work / "other.npz")) == 3 and len(NeighbourTable.open(work / "near.npz")) == 8
+    )
+
+
+@pytest.mark.parametrize("tool", ["gallery.py", "neighbours.py"])
+def test_help_is_quick(tool):
+    best = float("inf")
+    for _ in range(3):
+        start = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, ROOT / "tools" / tool, "--help"], capture_output=True, text=True, cwd=ROOT
+        )
+        best = min(best, time.monotonic() - start)
+        assert done.returncode == 0 and "Exit codes" in done.stdout
+    assert best < 0.5
+
+
+def test_manifest_holds_no_absolute_path(work):
+    build(work, "--photos", work / "photos")
+    text = (work / "g" / "manifest.json").read_text() + (work / "g" / "photos" / "00000.jsonl").read_text()
+    assert str(work) not in text
+    assert json.loads((work / "g" / "manifest.json").read_text())["extra"]["photo_root"] == "../photos"
