@@ -16,7 +16,9 @@ TASK_UTILS = Registry(
     "task util", parent=mmdet_registry.TASK_UTILS, scope=_SCOPE, locations=["procrop.models"]
 )
 # one class per dataset file format
-DATASETS = Registry("dataset", parent=mmdet_registry.DATASETS, scope=_SCOPE, locations=["procrop.datasets"])
+DATASETS = Registry(
+    "dataset", parent=mmdet_registry.DATASETS, scope=_SCOPE, locations=["procrop.datasets.gaic"]
+)
 # steps from a dataset's record to the model's input
 TRANSFORMS = Registry(
     "transform", parent=mmdet_registry.TRANSFORMS, scope=_SCOPE, locations=["procrop.datasets.transforms"]

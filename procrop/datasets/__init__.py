@@ -1,13 +1,11 @@
-"""Datasets of annotated crops, one class per file format; importing this package registers them."""
+"""Datasets of annotated crops, one module per file format. Names are imported when first used."""
 
-from .base import AnnotationError, CropDataset, DatasetNotFoundError
-from .gaic import GAICDataset, parse_gaic_annotation, select_positives
+import lazy_loader
 
-__all__ = [
-    "AnnotationError",
-    "CropDataset",
-    "DatasetNotFoundError",
-    "GAICDataset",
-    "parse_gaic_annotation",
-    "select_positives",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["AnnotationError", "CropDataset", "DatasetNotFoundError"],
+        "gaic": ["GAICDataset", "parse_gaic_annotation", "select_positives"],
+    },
+)

@@ -17,29 +17,20 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def torchrun(processes, script, *args, timeout=280, check=True):
-    """Run a script under torchrun on the CPU, away from GPUs; returns the finished process."""
+def torchrun(processes, script, *args, timeout=280):
+    """Run a script under torchrun on the CPU, away from GPUs."""
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [env.get("PYTHONPATH")])])
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        str(processes),
-    ]
+    start = ["-m", "procrop.engine.torchrun", "--standalone", "--nproc-per-node", str(processes)]
     done = subprocess.run(
-        [*command, str(script), *map(str, args)],
+        [sys.executable, *start, str(script), *map(str, args)],
         env=env,
         capture_output=True,
         text=True,
         timeout=timeout,
         cwd=ROOT,
     )
-    if check:
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 def rows(folder, rank):

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-import tiny_training  # noqa: F401 (registers LossLogHook)
 import torch
 from mmengine.config import Config
+from tiny_training import LossLogHook
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +28,6 @@ def toy_config(data, folder, batch, launcher, config="configs/procrop_toy.py"):
     cfg.train_dataloader.dataset.indices = 16
     cfg.train_cfg.update(max_epochs=3, val_interval=3)
     cfg.work_dir, cfg.launcher = str(folder), launcher
-    cfg.default_hooks.losses = dict(type="LossLogHook", path=str(Path(folder) / "losses"))
     return cfg
 
 
@@ -37,6 +36,7 @@ def run(cfg):
     from procrop.engine.runner import CropRunner
 
     runner = CropRunner.from_cfg(cfg)
+    runner.register_hook(LossLogHook(Path(cfg.work_dir, "losses")))
     runner.train()
     figures = dict(metrics={k: float(v) for k, v in runner.test().items()}, threads=torch.get_num_threads())
     Path(cfg.work_dir, f"metrics.{runner.rank}.json").write_text(json.dumps(figures))
