@@ -67,7 +67,7 @@ def load_checkpoint_file(
         raise CheckpointError(
             f"{path}: damaged, or not a checkpoint ({str(error).split('. ')[0]})"
         ) from error
-    except (EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except Exception as error:
         # what the restricted reader stumbles over depends on where the bytes are wrong; its texts help nobody
         raise CheckpointError(f"{path}: damaged, or not a checkpoint") from error
     if not isinstance(checkpoint, dict):

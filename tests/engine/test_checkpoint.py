@@ -97,7 +97,7 @@ def test_mmengine_loads_through_the_same_reader(tmp_path, monkeypatch):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"hello world", b"PK\x03\x04 cut", b"\x80\x02}q\x00("])
+@pytest.mark.parametrize("content", [b"", b"hello world", b"junk", b"PK\x03\x04 cut", b"\x80\x02}q\x00("])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_damaged_files_are_named(tmp_path, content, suffix):
     path = tmp_path / f"bad{suffix}"

@@ -1,5 +1,9 @@
 """Conditional DETR weights of either layout fill a ProCrop, which then decodes as the original does."""
 
+import argparse
+import logging
+from types import SimpleNamespace
+
 import pytest
 import torch
 from builders import build, photos, sample
@@ -127,3 +131,24 @@ def test_classifier_is_dropped_by_name():
         {"class_embed.weight": torch.zeros(1), "transformer.x": torch.zeros(1)}
     )
     assert dropped == ["class_embed.weight"] and "class_embed.weight" not in renamed
+
+
+def test_hook_loads_a_public_file_once_and_logs_it(procrop_r50, tmp_path, caplog):
+    from procrop.engine.hooks import DETRWeightsHook
+
+    model, cfg = procrop_r50
+    twin = mmdet_twin(cfg)
+    # the public files keep their command line beside the weights
+    path = tmp_path / "ConditionalDETR_r50.pth"
+    torch.save(dict(model=to_official(twin.state_dict()), args=argparse.Namespace(lr=1e-4)), path)
+    runner = SimpleNamespace(model=model, iter=0, logger=logging.getLogger("test"))
+    torch.nn.init.zeros_(model.bbox_head.decoder.post_norm.weight)
+    with caplog.at_level("INFO"):
+        DETRWeightsHook(str(path)).before_train(runner)
+    expected = twin.decoder.post_norm.weight
+    assert torch.equal(model.bbox_head.decoder.post_norm.weight, expected)
+    assert "tensors loaded" in caplog.text and "dropped: 2" in caplog.text
+    torch.nn.init.zeros_(model.bbox_head.decoder.post_norm.weight)
+    runner.iter = 10  # resumed
+    DETRWeightsHook(str(path)).before_train(runner)
+    assert model.bbox_head.decoder.post_norm.weight.sum() == 0

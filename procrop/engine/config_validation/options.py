@@ -47,7 +47,11 @@ def _parsed(options: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
             raise ConfigError([Problem(option, option, f"--cfg-options: `{option}` is not key=value")])
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
-    return dict(parser.parse_args(["--cfg-options", *options]).cfg_options) if options else {}
+    try:
+        return dict(parser.parse_args(["--cfg-options", *options]).cfg_options) if options else {}
+    except (AssertionError, RecursionError, ValueError) as error:  # mmengine reads simple values and lists only
+        text = "--cfg-options: a value cannot be read; write dicts into a config file"
+        raise ConfigError([Problem("", " ".join(options), f"{text}: {' '.join(options)}")]) from error
 
 
 def _problem(cfg: Config, key: str) -> Problem | None:

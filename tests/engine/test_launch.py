@@ -1,0 +1,170 @@
+"""The command-line tools: what they say and how they exit."""
+
+import importlib.util
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import tiny_config
+
+ROOT = Path(__file__).parents[2]
+
+
+def tool(name):
+    """A tool as a module."""
+    spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / f"tools/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_tool(name, *args, **kwargs):
+    command = [sys.executable, ROOT / "tools" / name, *args]
+    return subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, cwd=ROOT, timeout=120, **kwargs
+    )
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A config file of the tiny training, which the tools run in this process."""
+    cfg = tiny_config(tmp_path / "run", epochs=1)
+    (tmp_path / "run").mkdir()
+    path = tmp_path / "tiny.py"
+    cfg.dump(str(path))
+    return path
+
+
+@pytest.mark.parametrize("name", ["train.py", "test.py"])
+def test_help_is_quick(name):
+    start = time.monotonic()
+    done = run_tool(name, "--help")
+    assert done.returncode == 0 and "--cfg-options" in done.stdout
+    assert (
+        time.monotonic() - start < 2
+    )  # 0.5 s on an idle machine; importing torch alone takes longer than this
+
+
+@pytest.mark.parametrize("name", ["train.py", "test.py"])
+def test_help_imports_nothing_heavy(name):
+    code = f"import runpy, sys; sys.argv = ['x', '--help']\ntry: runpy.run_path('tools/{name}', run_name='__main__')\n"
+    code += "except SystemExit: print(sorted({'torch', 'mmengine', 'mmdet', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_missing_dataset_stops_early(tmp_path):
+    done = run_tool("train.py", "configs/procrop_gaicv2.py", "--work-dir", tmp_path / "w", "--device", "cpu")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and not (tmp_path / "w").exists()
+    assert "images/train" in done.stderr and "make quickstart" in done.stderr
+
+
+def test_train_then_test(config, tmp_path, capsys):
+    assert tool("train").main([str(config), "--seed", "5"]) == 0
+    checkpoint = tmp_path / "run/epoch_1.pth"
+    assert torch.load(checkpoint, weights_only=False)["meta"]["seed"] == 5
+    out = ["--work-dir", str(tmp_path / "out")]
+    assert tool("test").main([str(config), str(checkpoint), *out]) == 0
+    with_config = (tmp_path / "out/test_metrics.json").read_text()
+    assert tool("test").main([str(checkpoint), *out]) == 0
+    assert (tmp_path / "out/test_metrics.json").read_text() == with_config
+    assert '"tiny/score"' in with_config
+    capsys.readouterr()
+
+
+def test_command_line_wins_over_the_file(config):
+    module = tool("train")
+    from mmengine.config import Config
+
+    args = [str(config), "--work-dir", "w", "--seed", "7", "--deterministic", "--resume", "--cfg-options"]
+    args += ["work_dir=other", "randomness.seed=8", "train_cfg.max_epochs=9"]
+    cfg = Config.fromfile(config)
+    module.apply_options(cfg, module.parse_args(args))
+    assert cfg.work_dir == "w" and cfg.resume == "auto" and cfg.train_cfg.max_epochs == 9
+    assert cfg.randomness == dict(seed=7, deterministic=True)
+    cfg = Config.fromfile(config)
+    module.apply_options(cfg, module.parse_args([str(config), "--cfg-options", "randomness.seed=8"]))
+    assert cfg.randomness.seed == 8 and "resume" not in cfg
+
+
+def test_what_cannot_be_done_is_said(config, tmp_path, capsys):
+    train, test = tool("train"), tool("test")
+    junk = tmp_path / "junk.pth"
+    junk.write_text("junk")
+    cases = [
+        (train, [str(tmp_path / "no.py")], "no.py: no such config file"),
+        (train, [str(config), "--cfg-options", "model.widht=3"], "width"),
+        (train, [str(config), "--cfg-options", "model.width"], "key=value"),
+        (train, [str(config), "--cfg-options", "train_dataloader.dataset.length=0"], "has no photo"),
+        (train, [str(config), "--resume", str(junk)], "junk.pth: damaged"),
+        (test, [str(config), str(tmp_path / "no.pth")], "no.pth: no such checkpoint"),
+        (test, [str(junk)], "junk.pth: damaged"),
+    ]
+    if not torch.cuda.is_available():
+        cases += [
+            (train, [str(config), "--amp"], "--amp: torch finds no CUDA"),
+            (train, [str(config), "--device", "cuda"], "--device cuda: torch finds no CUDA"),
+        ]
+    for module, args, message in cases:
+        assert module.main(args) == 2, args
+        err = capsys.readouterr().err
+        assert message in err and "Traceback" not in err, args
+    broken = tmp_path / "broken.py"
+    broken.write_text("a = (\n")
+    assert (
+        train.main([str(broken)]) == 2 and "broken.py: cannot be read as a config" in capsys.readouterr().err
+    )
+
+
+def test_nan_and_interruption(config, tmp_path, capsys):
+    train = tool("train")
+    assert train.main([str(config), "--cfg-options", "train_dataloader.dataset.bad_index=2"]) == 1
+    assert "loss_mse = nan" in capsys.readouterr().err
+    work = tmp_path / "a b"
+    code = train.main(
+        [str(config), "--work-dir", str(work), "--cfg-options", "default_hooks.losses.stop_after=0"]
+    )
+    err = capsys.readouterr().err
+    assert code == 128 + signal.SIGINT
+    assert f"python tools/train.py {config} --resume --work-dir '{work}' --cfg-options" in err
+
+
+def test_bugs_keep_their_traceback(config, monkeypatch):
+    """Only what a user can mend is put into one line."""
+    from procrop.engine import launch
+
+    def bug(*_):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(launch, "check_data", bug)
+    with pytest.raises(ValueError, match="a bug"):
+        tool("train").main([str(config)])
+
+
+@pytest.mark.parametrize("name", ["dist_train.sh", "dist_test.sh"])
+def test_scripts_want_a_number_of_processes(name):
+    done = subprocess.run(
+        ["bash", str(ROOT / "tools" / name), "config.py", "two"], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "usage:" in done.stderr
+
+
+def test_torchrun_passes_exit_codes_on(tmp_path):
+    script = tmp_path / "three.py"
+    script.write_text("import sys\nsys.exit(3)\n")
+    command = [
+        sys.executable,
+        "-m",
+        "procrop.engine.torchrun",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(script),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 3 and "Traceback" not in done.stderr
