@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 the run failed; 2 the command, the config, the data or the
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -119,23 +120,28 @@ def guarded(job: Callable[[], None], hint: Callable[[], str]) -> int:
     except NonFiniteLossError as error:
         _say(str(error))
         return 1
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error) or "exited unexpectedly" not in str(error) + str(
-            error.__cause__
-        ):
-            raise
-        _say(f"A data loading process died ({error}): often too little memory; use fewer workers. {hint()}")
-        return 1
-    except (CheckpointError, ConfigError, UsageError) as error:
-        _say(str(error), everywhere=False)
-        return 2
-    except ValueError as error:
-        # the project's own classes say what is wrong with which file; a plain ValueError may be a bug: show where
-        if not type(error).__module__.startswith("procrop."):
-            raise
-        _say(f"{error}. {hint()}")
-        return 1
+    except (RuntimeError, ValueError) as error:
+        return _explain(error, hint)
     return 0
+
+
+def _explain(error: RuntimeError | ValueError, hint: Callable[[], str]) -> int:
+    """Say what is wrong with which file and return the exit code; raise again what may be a bug."""
+    text = str(error)
+    if isinstance(error, CheckpointError | ConfigError | UsageError):
+        _say(text, everywhere=False)
+        return 2
+    if "DataLoader worker" in text and "exited unexpectedly" in text + str(error.__cause__):
+        _say(f"A data loading process died: often too little memory, so try fewer workers. {hint()}")
+        return 1
+    # an error of the project's own, raised here or in a loader's worker, which passes it on as a traceback
+    inside = re.findall(r"^procrop\.[\w.]+: (.*)\Z", text, flags=re.DOTALL | re.MULTILINE)
+    if inside:
+        text = inside[-1].strip()
+    elif not (isinstance(error, ValueError) and type(error).__module__.startswith("procrop.")):
+        raise error
+    _say(f"{text}\n{hint()}")
+    return 1
 
 
 def _say(message: str, everywhere: bool = True) -> None:

@@ -112,6 +112,9 @@ def test_copied_folder_leaves_the_original_alone(tmp_path):
     second = tmp_path / "second"
     shutil.copytree(first, second)
     before = sorted(path.name for path in first.glob("*.pth"))
+    checkpoint = load_checkpoint_file(second / "epoch_1.pth")
+    checkpoint["message_hub"]["runtime_info"]["best_score"] = -1e9  # so that a later epoch is better
+    torch.save(checkpoint, second / "epoch_1.pth")
     CropRunner.from_cfg(tiny_config(second, epochs=4, resume="auto")).train()
     assert sorted(path.name for path in first.glob("*.pth")) == before
     assert not (second / "best_tiny_score_epoch_1.pth").exists()

@@ -134,6 +134,19 @@ def test_nan_and_interruption(config, tmp_path, capsys):
     assert f"python tools/train.py {config} --resume --work-dir '{work}' --cfg-options" in err
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_photo_is_named(config, capsys, workers):
+    options = ["train_dataloader.dataset.broken_index=7", f"train_dataloader.num_workers={workers}"]
+    assert tool("train").main([str(config), "--cfg-options", *options]) == 1
+    err = capsys.readouterr().err.split("error: ")[-1]
+    assert (
+        err.startswith("photos/a.jpg: ")
+        and "cut short" in err
+        and "--resume" in err
+        and "Traceback" not in err
+    )
+
+
 def test_bugs_keep_their_traceback(config, monkeypatch):
     """Only what a user can mend is put into one line."""
     from procrop.engine import launch

@@ -14,6 +14,7 @@ from mmengine.model import BaseModel
 from torch import nn
 from torch.utils.data import Dataset
 
+from procrop.io import PhotoError
 from procrop.registry import DATASETS, HOOKS, METRICS, MODELS
 
 _runs = itertools.count()
@@ -25,8 +26,8 @@ class TinyDataset(Dataset):
 
     metainfo = {"classes": ("crop",)}
 
-    def __init__(self, length=12, jitter=True, bad_index=None):
-        self.length, self.jitter, self.bad_index = length, jitter, bad_index
+    def __init__(self, length=12, jitter=True, bad_index=None, broken_index=None):
+        self.length, self.jitter, self.bad_index, self.broken_index = length, jitter, bad_index, broken_index
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     def set_epoch(self, epoch):
@@ -42,6 +43,8 @@ class TinyDataset(Dataset):
             image += 0.1 * torch.randn(3, 8, 8) + 0.1 * random.random() + 0.1 * float(np.random.rand())
         if index == self.bad_index:
             image[0, 0, 0] = float("nan")
+        if index == self.broken_index:
+            raise PhotoError("photos/a.jpg", "it is cut short")
         sample = TinySample(img_id=f"photo{index}", target=float(image[:, :4].mean()))
         return {"inputs": image, "data_samples": sample}
 

@@ -49,7 +49,11 @@ def _parsed(options: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
     try:
         return dict(parser.parse_args(["--cfg-options", *options]).cfg_options) if options else {}
-    except (AssertionError, RecursionError, ValueError) as error:  # mmengine reads simple values and lists only
+    except (
+        AssertionError,
+        RecursionError,
+        ValueError,
+    ) as error:  # mmengine reads simple values and lists only
         text = "--cfg-options: a value cannot be read; write dicts into a config file"
         raise ConfigError([Problem("", " ".join(options), f"{text}: {' '.join(options)}")]) from error
 
