@@ -11,6 +11,8 @@ import pytest
 import torch
 from tiny_training import tiny_config
 
+from procrop.engine.checkpoint import load_checkpoint_file
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -67,7 +69,7 @@ def test_missing_dataset_stops_early(tmp_path):
 def test_train_then_test(config, tmp_path, capsys):
     assert tool("train").main([str(config), "--seed", "5"]) == 0
     checkpoint = tmp_path / "run/epoch_1.pth"
-    assert torch.load(checkpoint, weights_only=False)["meta"]["seed"] == 5
+    assert load_checkpoint_file(checkpoint)["meta"]["seed"] == 5
     out = ["--work-dir", str(tmp_path / "out")]
     assert tool("test").main([str(config), str(checkpoint), *out]) == 0
     with_config = (tmp_path / "out/test_metrics.json").read_text()
@@ -140,7 +142,7 @@ def test_bad_photo_is_named(config, capsys, workers):
     assert tool("train").main([str(config), "--cfg-options", *options]) == 1
     err = capsys.readouterr().err.split("error: ")[-1]
     assert (
-        err.startswith("photos/a.jpg: ")
+        err.startswith("'photos/a.jpg': ")
         and "cut short" in err
         and "--resume" in err
         and "Traceback" not in err
