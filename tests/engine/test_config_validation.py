@@ -142,7 +142,7 @@ def test_option_of_a_type_comes_before_its_keys(toy):
         ("train_dataloader.dataset.pipeline.30.scale=3", "a list of 5"),
         ("train_cfg.max_epochs.x=3", "no dict"),
         ("train_cfg.max_epochs", "not key=value"),
-        ("custom_hooks=[dict(type='EpochSeedHook')]", "config file"),
+        ("custom_hooks=[dict(type='DETRWeightsHook', checkpoint='x.pth')]", "config file"),
     ],
 )
 def test_misspelt_options_are_refused_and_nothing_is_added(toy, option, right):
