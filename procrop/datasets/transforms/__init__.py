@@ -3,8 +3,8 @@
 The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, [PhotometricDistortion], Resize or
 RandomChoiceResize, PackCropInputs.
 
-In scope ``procrop`` the names ``Resize`` and ``RandomChoiceResize`` mean mmcv's classes, which take boxes as plain
-arrays. They are registered here because an unregistered name would be looked up in mmdet, whose ``Resize`` wants its
+In scope ``procrop`` the names ``Resize`` (a child of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean classes that
+take boxes as plain arrays. They are registered here because an unregistered name would be looked up in mmdet, whose ``Resize`` wants its
 own box type, if and only if something had already imported mmdet's transforms. Give ``scale`` and ``scales`` as
 (long side, short side) pairs with ``keep_ratio=True``::
 
@@ -12,7 +12,7 @@ own box type, if and only if something had already imported mmdet's transforms. 
     dict(type="RandomChoiceResize", scales=[(1333, s) for s in range(480, 801, 32)], keep_ratio=True)
 """
 
-from mmcv.transforms import RandomChoiceResize, Resize
+from mmcv.transforms import RandomChoiceResize
 
 from procrop.registry import TRANSFORMS
 
@@ -21,9 +21,9 @@ from .load_photo import LoadPhoto
 from .load_references import LoadReferences
 from .pack import PackCropInputs
 from .photometric_distortion import PhotometricDistortion
+from .resize import Resize
 
 TRANSFORMS.register_module(module=RandomChoiceResize)
-TRANSFORMS.register_module(module=Resize)
 
 __all__ = [
     "LoadCropAnnotations",
