@@ -32,7 +32,7 @@ def test_resize_means_mmcvs_class_even_where_mmdets_is_known(monkeypatch):
     monkeypatch.setitem(TRANSFORMS.parent.module_dict, "Resize", type("Resize", (), {}))
     assert issubclass(TRANSFORMS.get("Resize"), Resize)
     outer = TRANSFORMS.build(dict(type="RandomChoiceResize", scales=[(80, 60)], keep_ratio=True))
-    assert type(outer.resize) is Resize
+    assert isinstance(outer.resize, Resize)
 
 
 def test_boxes_follow_the_resize_exactly(gaic_root):
