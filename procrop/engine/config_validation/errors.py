@@ -44,13 +44,15 @@ def nearest(name: str, choices: Collection[str], count: int = 1, cutoff: float =
     for choice in choices:
         score = _likeness(name, choice)
         if score >= cutoff:
-            scored.append((-score, choice))
-    return [choice for _, choice in sorted(scored)[:count]]
+            scored.append((-score, edit_distance(name, choice), choice))
+    return [choice for _, _, choice in sorted(scored)[:count]]
 
 
 def _likeness(name: str, choice: str) -> float:
     name, choice = name.lower(), choice.lower()
     score = difflib.SequenceMatcher(None, name, choice).ratio()
+    if sorted(name) == sorted(choice):
+        score = max(score, 0.8)  # letters in another order, which weighs too much in a short name
     parts = choice.split("_")
     for cut in range(1, len(parts)):
         for piece in ("_".join(parts[:cut]), "_".join(parts[cut:])):

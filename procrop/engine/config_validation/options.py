@@ -1,7 +1,7 @@
 """Command-line overrides of a config, of which none can be misspelt unnoticed."""
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config, DictAction
@@ -10,7 +10,6 @@ from . import lookup
 from .errors import ConfigError, Problem, did_you_mean
 from .implicit import implicit_keys, runner_keys
 from .places import FREE_KEYS, Path, place_of
-from .signatures import accepted_keys
 from .validate import Checker, dotted, is_component, raw_items
 
 
@@ -31,7 +30,8 @@ def merge_cfg_options(cfg: Config, options: Mapping[str, Any] | Sequence[str]) -
         ConfigError: A key that neither the config nor a signature knows (mmengine would add it without a word), or an
             override that is not ``key=value``. Nothing after the wrong one is applied.
     """
-    for key, value in sorted(_parsed(options).items(), key=lambda item: not item[0].endswith("type")):
+    flat = dict(pair for key, value in _parsed(options).items() for pair in _flat(cfg, key, value))
+    for key, value in sorted(flat.items(), key=lambda item: not item[0].endswith("type")):
         problem = _problem(cfg, key)
         if problem is not None:
             raise ConfigError([problem])
@@ -56,6 +56,18 @@ def _parsed(options: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
     ) as error:  # mmengine reads simple values and lists only
         text = "--cfg-options: a value cannot be read; write dicts into a config file"
         raise ConfigError([Problem("", " ".join(options), f"{text}: {' '.join(options)}")]) from error
+
+
+def _flat(cfg: Config, key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """A dict that would be merged into a dict of the config, as one override per key; anything else as it is."""
+    node: Any = raw_items(cfg)
+    for part in key.split("."):
+        node = raw_items(node).get(part) if isinstance(node, Mapping) else None
+    if not (isinstance(node, Mapping) and isinstance(value, Mapping)) or "_delete_" in value:
+        yield key, value
+        return
+    for name, item in value.items():
+        yield from _flat(cfg, f"{key}.{name}", item)
 
 
 def _problem(cfg: Config, key: str) -> Problem | None:
@@ -86,15 +98,15 @@ def _missing(
     if not path:
         known = runner_keys() | set(items)
         return None if part in known else _unknown(key, part, path, "the config", known)
-    if path[-1] in FREE_KEYS:
+    if any(step in FREE_KEYS for step in path):
         return None
     if is_component(items):
-        place = place_of(path)
+        checker, place, scope = Checker(scope), place_of(path), items.get("_scope_") or scope
         try:
-            candidates = Checker(scope).candidates(items["type"], place, items.get("_scope_") or scope)
+            candidates = checker.candidates(items["type"], place, scope)
         except lookup.MissingPackage:
             return None
-        accepted = [accepted_keys(component).plus(place.extras) for component in candidates]
+        accepted = [checker.accepted(component, items, place, scope) for component in candidates]
         if any(a.open or part in a.names for a in accepted):
             return None
         known = set(items).union(*(a.names for a in accepted))

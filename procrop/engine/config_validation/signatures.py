@@ -9,11 +9,36 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 # these end a chain: an argument that gets there raises a TypeError
 _CLOSED_ENDS = {"builtins.object", "torch.nn.modules.module.Module"}
+
+
+@dataclass(frozen=True)
+class Onward:
+    """Where a class hands ``**kwargs`` on to another component, whose type stands in the config.
+
+    Attributes:
+        key: the key of the config that names the other component.
+        default: its name where the key is absent.
+        group: the registry that has it.
+    """
+
+    key: str
+    default: str
+    group: str
+
+
+_RESIZE = Onward("resize_type", "Resize", "TRANSFORMS")
+_ONWARD = {
+    "mmcv.transforms.processing.RandomResize": _RESIZE,
+    "mmcv.transforms.processing.RandomChoiceResize": _RESIZE,
+    "mmengine.hooks.ema_hook.EMAHook": Onward("ema_type", "ExponentialMovingAverage", "MODELS"),
+}
+# kept and handed to a method later; these are the names that the method takes
+_KEPT = {"mmengine.hooks.checkpoint_hook.CheckpointHook": frozenset({"meta"})}
 
 
 @dataclass(frozen=True)
@@ -24,11 +49,13 @@ class Accepted:
         names: known names.
         open: whether other names are accepted as well.
         ignored: whether those other names are known to have no effect at all (``**kwargs`` that nobody reads).
+        onward: the component that gets the other names, where that is known.
     """
 
     names: frozenset[str]
     open: bool = False
     ignored: bool = False
+    onward: Onward | None = None
 
     def unknown(self, keys: list[str]) -> list[str]:
         """The keys that are not accepted."""
@@ -36,7 +63,7 @@ class Accepted:
 
     def plus(self, names: frozenset[str]) -> "Accepted":
         """The same with more names."""
-        return Accepted(self.names | names, self.open, self.ignored)
+        return replace(self, names=self.names | names)
 
 
 _ANYTHING = Accepted(frozenset(), open=True)
@@ -70,12 +97,14 @@ def _of_function(function: Callable) -> Accepted:
 
 
 def _keyword_names(parameters: list[inspect.Parameter]) -> frozenset[str]:
-    return frozenset(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return frozenset(p.name for p in parameters if p.kind in kinds and p.name != "self")
 
 
 def _of_init(component: type, owner: type) -> Accepted:
     """What ``owner.__init__`` takes when it runs as part of making a ``component``."""
-    if f"{owner.__module__}.{owner.__qualname__}" in _CLOSED_ENDS:
+    full_name = f"{owner.__module__}.{owner.__qualname__}"
+    if full_name in _CLOSED_ENDS:
         return _NOTHING
     init, renamed = _unwrap(vars(owner)["__init__"])
     try:
@@ -86,6 +115,10 @@ def _of_init(component: type, owner: type) -> Accepted:
     rest = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
     if rest is None:
         return Accepted(names)
+    if full_name in _ONWARD:
+        return Accepted(names, open=True, onward=_ONWARD[full_name])
+    if full_name in _KEPT:
+        return Accepted(names | _KEPT[full_name])
     return _with_kwargs(component, owner, init, names, rest)
 
 
@@ -108,7 +141,8 @@ def _with_kwargs(component: type, owner: type, init: Callable, names: frozenset[
         return Accepted(names, open=True, ignored=True)
     up = [_forwarded(component, owner, init, call) for call in use.calls]
     merged = names.union(*(accepted.names for accepted in up))
-    return Accepted(merged, any(a.open for a in up), all(a.ignored for a in up))
+    onward = up[0].onward if len(up) == 1 else None
+    return Accepted(merged, any(a.open for a in up), all(a.ignored for a in up), onward)
 
 
 @dataclass
@@ -180,7 +214,7 @@ def _forwarded(component: type, owner: type, init: Callable, call: ast.Call) -> 
     accepted = _of_init(component, next_owner)
     given = {keyword.arg for keyword in call.keywords if keyword.arg}
     given.update(_positional_names(next_owner, positional))
-    return Accepted(accepted.names - given, accepted.open, accepted.ignored)
+    return replace(accepted, names=accepted.names - given)
 
 
 def _positional_names(owner: type, arguments: list[ast.expr]) -> list[str]:

@@ -22,7 +22,9 @@ def validate_config(cfg: Config) -> None:
 
     Every dict with a ``type`` is compared with the signature of what the type names; so are the parts with a fixed
     set of keys and no type (dataloaders, ``env_cfg``, ``randomness``, ...). A key or type that does not exist is an
-    error. Types that belong to a package that is not installed are left alone.
+    error. Types that belong to a package that is not installed are left alone. Of top-level variables that nothing
+    reads (old leftovers, raw material of other parts) only ProCrop's own components are checked: where a variable is
+    used, the dict that it became is checked at its place.
 
     Args:
         cfg: a config as ``Config.fromfile`` returns it; it is not changed.
@@ -91,7 +93,7 @@ class Checker:
         scope: str | None = None,
         is_variable: bool = False,
     ) -> Iterator[Problem]:
-        """The problems at and below a node. Below a variable that nothing reads, unknown types are no problem."""
+        """The problems at and below a node; ``is_variable`` where it belongs to a variable that nothing reads."""
         scope = scope or self.scope
         if isinstance(node, list | tuple):
             for index, item in enumerate(node):
@@ -125,8 +127,10 @@ class Checker:
                 yield from self._unknown_type(items["type"], place, path, scope)
             return
         keys = [key for key in items if key not in _RESERVED]
-        checked = [(component, accepted_keys(component).plus(place.extras)) for component in candidates]
+        checked = [(c, self.accepted(c, items, place, scope)) for c in candidates]
         best, accepted = min(checked, key=lambda pair: len(pair[1].unknown(keys)))
+        if is_variable and getattr(best, "__module__", "").partition(".")[0] != lookup.DEFAULT_SCOPE:
+            return
         yield from self._unknown_keys(accepted, keys, path, describe(best))
 
     def candidates(self, kind: Any, place: Place, scope: str) -> list[Callable]:
@@ -141,6 +145,23 @@ class Checker:
         if not found and place.certain and lookup.package_state(scope) == "missing":
             raise lookup.MissingPackage(scope)
         return found
+
+    def accepted(self, component: Callable, items: Mapping[str, Any], place: Place, scope: str) -> Accepted:
+        """The keys that a component takes at a place, with those that it hands on to another one."""
+        accepted = accepted_keys(component).plus(place.extras)
+        if accepted.onward is None:
+            return accepted
+        onward = accepted.onward
+        place = Place((onward.group,))
+        try:
+            targets = self.candidates(items.get(onward.key, onward.default), place, scope)
+        except lookup.MissingPackage:
+            return accepted
+        if not targets:
+            return accepted
+        beyond = [accepted_keys(target) for target in targets]
+        names = accepted.names.union(*(target.names for target in beyond))
+        return Accepted(names, any(target.open for target in beyond))
 
     def _unknown_keys(self, accepted: Accepted, keys: list[str], path: Path, what: str) -> Iterator[Problem]:
         free = accepted.names - set(keys)
