@@ -274,6 +274,38 @@ def test_what_a_builder_takes_out_is_no_problem(toy):
 
 
 @pytest.mark.parametrize(
+    ("hook", "key", "right"),
+    [
+        (dict(type="EMAHook", momentum=0.1, update_buffers=True), "momentm", "momentum"),
+        (dict(type="EMAHook", ema_type="StochasticWeightAverage", interval=2), "momentum", "interval"),
+        (dict(type="SafeCheckpointHook", interval=1, max_keep_ckpts=2), "intervl", "interval"),
+    ],
+)
+def test_kwargs_that_are_handed_to_another_component(toy, hook, key, right):
+    cfg = copy.deepcopy(toy)
+    cfg.custom_hooks = [hook]
+    validate_config(cfg)
+    cfg.custom_hooks = [{**hook, key: 1}]
+    cfg.custom_hooks[0].pop(right, None)
+    refused(cfg, "custom_hooks.0", f"`{key}`")
+
+
+def test_kwargs_of_a_resize_follow_its_type(toy):
+    cfg = copy.deepcopy(toy)
+    resize = dict(
+        type="mmdet.RandomChoiceResize", scales=[(64, 48)], resize_type="mmdet.Resize", keep_ratio=True
+    )
+    cfg.train_dataloader.dataset.pipeline.append(resize)
+    validate_config(cfg)
+    place = f"train_dataloader.dataset.pipeline.{len(cfg.train_dataloader.dataset.pipeline) - 1}"
+    assert merge_cfg_options(copy.deepcopy(cfg), {f"{place}.backend": "pillow"})
+    with pytest.raises(ConfigError, match="did you mean `clip_object_border`"):
+        merge_cfg_options(copy.deepcopy(cfg), {f"{place}.clip_object_boder": True})
+    cfg.train_dataloader.dataset.pipeline[-1]["keep_ratoi"] = True
+    refused(cfg, place, "`keep_ratoi`")
+
+
+@pytest.mark.parametrize(
     ("place", "key", "right"),
     [
         ("train_dataloader", "num_worker", "num_workers"),

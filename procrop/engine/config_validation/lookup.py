@@ -114,13 +114,10 @@ def _in_group(group: str, name: str, scope: str) -> Callable | None:
 
 
 def _in_scope(group: str, name: str, scope: str) -> Callable | None:
-    if group == MMCV_OPS:
+    """``scope.name``: like a name without a prefix in a config of that scope, so parents count as well."""
+    if group == MMCV_OPS or _child(ROOTS[group], scope) is None:
         return None
-    registry = _child(ROOTS[group], scope)
-    if registry is None:
-        return None
-    registry.import_from_location()
-    return registry.module_dict.get(name)
+    return _in_group(group, name, scope)
 
 
 def _mmcv_op(name: str) -> Callable | None:
