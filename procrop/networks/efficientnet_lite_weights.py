@@ -1,13 +1,12 @@
 """Weight files of EfficientNet-lite: where the published ones are, and how their keys map to ours."""
 
 import importlib
-import os
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from .efficientnet_lite import STAGES, VARIANTS, stage_repeats
+from .weights import load_strict, read_state
 
 if TYPE_CHECKING:
     from .efficientnet_lite import EfficientNetLite
@@ -37,42 +36,14 @@ def load_weights(model: "EfficientNetLite", path: str) -> None:
         ValueError: The file cannot be read as weights, or keys or shapes do not match (with counts and
             examples).
     """
-    state = _read_state(path)
+    state = read_state(path)
     if "_conv_stem.weight" in state:
         state = _from_published(state, model.variant)
-    target = model.state_dict()
     if model.head is None:
         # exactly the parts this model leaves out by design; anything else unknown is still an error
         stages = tuple(f"stages.{i}." for i in range(len(model.stages), len(STAGES)))
         state = {k: v for k, v in state.items() if not k.startswith(("head.", "classifier.", *stages))}
-    missing, unexpected = sorted(target.keys() - state.keys()), sorted(state.keys() - target.keys())
-    misshapen = [k for k in target.keys() & state.keys() if target[k].shape != state[k].shape]
-    if missing or unexpected or misshapen:
-        examples = ", ".join([*missing, *unexpected, *sorted(misshapen)][:3])
-        raise ValueError(
-            f"{path}: not weights of EfficientNet-{model.variant}: {len(missing)} keys missing, {len(unexpected)} "
-            f"unexpected, {len(misshapen)} of another shape (e.g. {examples}); choose the variant that fits the file"
-        )
-    model.load_state_dict(state)
-
-
-def _read_state(path: str) -> dict[str, Tensor]:
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path}: no such weight file")
-    if path.endswith(".safetensors"):
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(
-            f"{path}: cannot be read as weights ({error}); a file of plain tensors is needed"
-        ) from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else None
-    if state is None or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"{path}: holds something else than named tensors")
-    return state
+    load_strict(model, state, path, f"EfficientNet-{model.variant}", "choose the variant that fits the file")
 
 
 def _from_published(state: dict[str, Tensor], variant: str) -> dict[str, Tensor]:

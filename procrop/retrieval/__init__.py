@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "backbones": ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone"],
+        "backbones": ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"],
         "feature_store": ["FeatureStore", "FeatureStoreError"],
         "gallery": ["Gallery"],
         "gallery_builder": ["build_gallery"],

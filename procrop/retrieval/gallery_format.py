@@ -148,7 +148,7 @@ def gallery_fingerprint(backbone_fingerprint: str, key_transform: dict | list | 
 
 
 def portable_config(retrieval: dict) -> dict:
-    """The retrieval config as plain JSON values, without the device and batch size of the machine it ran on.
+    """The retrieval config as plain JSON values, without the device, dtype and batch size it ran with.
 
     Raises:
         ValueError: No encoder, or a key that means nothing.
@@ -159,6 +159,6 @@ def portable_config(retrieval: dict) -> dict:
         what = f"unknown key {unknown[0]!r}" if unknown else "no backbone"
         raise ValueError(f"retrieval config: {what}; it takes {', '.join(known)}")
     config = json.loads(json.dumps({key: retrieval.get(key) for key in known}))
-    for key in ("device", "batch_size"):
+    for key in ("device", "dtype", "batch_size"):
         config["backbone"].pop(key, None)
     return config

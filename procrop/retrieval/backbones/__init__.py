@@ -3,5 +3,6 @@ made."""
 
 from .base import Embeddings, RetrievalBackbone
 from .efficientnet_lite import EfficientNetLiteRetrieval
+from .torch_retrieval import TorchRetrieval
 
-__all__ = ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone"]
+__all__ = ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"]

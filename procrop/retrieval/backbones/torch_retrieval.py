@@ -1,0 +1,81 @@
+"""What the encoders that run a torch network share: batches of photos of one size, a device and a dtype."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .base import Embeddings, RetrievalBackbone
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+class TorchRetrieval(RetrievalBackbone):
+    """Encoder around a frozen network; a subclass says how to `prepare` a photo and how to `embed` a batch.
+
+    Args:
+        network: The network; it is frozen, put into evaluation mode and moved.
+        batch_size: Photos per forward pass; changes the speed only.
+        device: Torch device; changes the speed only.
+        dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"``: what the network computes in. Embeddings differ by
+            rounding only, so it is not part of the fingerprint.
+
+    Raises:
+        ValueError: A batch size below 1, an unknown dtype, or a device that is not there.
+    """
+
+    def __init__(
+        self, network: nn.Module, batch_size: int = 8, device: str = "cpu", dtype: str = "float32"
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+        self.device = torch.device(device)
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device {device!r}: torch sees no CUDA device here; take device='cpu'")
+        self.batch_size = int(batch_size)
+        self.dtype = DTYPES[dtype]
+        self.network = network.requires_grad_(False).eval().to(self.device, self.dtype)
+
+    @abstractmethod
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Bring a photo (H, W, 3) uint8 RGB to its working size; idempotent."""
+
+    @abstractmethod
+    def embed(self, images: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Embed prepared photos of one size.
+
+        Args:
+            images: (b, 3, H, W) uint8 RGB on ``self.device``.
+
+        Returns:
+            Keys (b, d_raw) and tokens (b, m, d_r) of any float type; None for what the encoder does not give.
+        """
+
+    def encode(self, images: Sequence[np.ndarray]) -> Embeddings:
+        """Embed photos, each (H, W, 3) uint8 RGB.
+
+        Returns:
+            Keys (B, d_raw) float32 and tokens (B, m, d_r) float16 in the order of ``images``.
+        """
+        prepared = [self.prepare(image) for image in images]
+        keys = None if self.key_dim is None else np.empty((len(prepared), self.key_dim), np.float32)
+        tokens = None
+        if self.token_shape is not None:
+            tokens = np.empty((len(prepared), *self.token_shape), np.float16)
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for i, image in enumerate(prepared):
+            groups.setdefault(image.shape, []).append(i)
+        for rows in groups.values():
+            for start in range(0, len(rows), self.batch_size):
+                batch = rows[start : start + self.batch_size]
+                with torch.inference_mode():
+                    stacked = torch.from_numpy(np.stack([prepared[i] for i in batch]))
+                    found = self.embed(stacked.to(self.device).permute(0, 3, 1, 2))
+                for target, values in zip((keys, tokens), found, strict=True):
+                    if target is not None:
+                        target[batch] = values.float().cpu().numpy()
+        return Embeddings(keys, tokens)
