@@ -31,6 +31,7 @@ INSTALL_REQUIRES = [
 ]
 
 EXTRAS_REQUIRE = {
+    "lpips": ["lpips>=0.1.4"],
     "milvus": ["pymilvus>=2.4", "milvus-lite>=2.4"],
     "elasticsearch": ["elasticsearch>=8.12"],
     "generation": ["diffusers>=0.30", "accelerate>=0.33", "openai>=1.40"],

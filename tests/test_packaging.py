@@ -81,7 +81,10 @@ def test_every_requirement_is_a_range_that_holds_its_pin(metadata: dict, pins: d
 
 
 def test_every_pin_is_asked_for(metadata: dict, pins: dict[str, Version]) -> None:
-    asked = {Requirement(r).name for r in metadata["install_requires"] + metadata["extras_require"]["dev"]}
+    tested = [
+        r for extra in ("dev", "milvus", "elasticsearch", "lpips") for r in metadata["extras_require"][extra]
+    ]
+    asked = {Requirement(r).name for r in [*metadata["install_requires"], *tested]}
     assert set(pins) - asked == {"ninja", "psutil", "wheel"}  # these only compile mmcv
 
 
@@ -100,7 +103,14 @@ def test_metadata(metadata: dict) -> None:
     text = (ROOT / "procrop" / "__init__.py").read_text(encoding="utf-8")
     assert f'__version__ = "{metadata["version"]}"' in text
     assert metadata["python_requires"] == ">=3.10,<3.13"
-    assert set(metadata["extras_require"]) == {"milvus", "elasticsearch", "generation", "demo", "dev"}
+    assert set(metadata["extras_require"]) == {
+        "milvus",
+        "elasticsearch",
+        "lpips",
+        "generation",
+        "demo",
+        "dev",
+    }
     assert metadata["entry_points"] == {"console_scripts": ["procrop=procrop.apis.cli:main"]}
 
 
