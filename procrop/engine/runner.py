@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import broadcast_object_list
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
@@ -14,6 +15,7 @@ from procrop.engine import distributed
 from procrop.engine.checkpoint import CheckpointError, install_safe_loading, load_weights
 from procrop.engine.config_text import checkpoint_config
 from procrop.engine.quiet import quieten
+from procrop.engine.reference_shape import fill_reference_shapes
 from procrop.engine.resume import config_changes, find_resumable_checkpoint
 
 
@@ -30,6 +32,12 @@ class CropRunner(Runner):
     def __init__(self, *args, **kwargs) -> None:
         install_safe_loading()
         super().__init__(*args, **kwargs)
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> "CropRunner":
+        """Build from a config whose model may leave the shape of its reference tokens to the gallery."""
+        fill_reference_shapes(cfg)
+        return super().from_cfg(cfg)
 
     def setup_env(self, env_cfg: dict) -> None:
         """Start gloo where there is no GPU, then mmengine's set-up, then share the cores."""

@@ -35,6 +35,9 @@ def untrained() -> Callable:
         from procrop.registry import MODELS
 
         cfg = Config.fromfile(config)
+        if gallery is not None:  # as a Runner does
+            shape = dict(in_channels=gallery.token_shape[1], token_grid=gallery.token_grid)
+            cfg.model.context_encoders.references.update(shape)
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope("procrop"):
             model = MODELS.build(cfg.model)

@@ -40,7 +40,7 @@ def build_models(in_channels: int = 256) -> tuple[Any, Any]:
     init_default_scope("procrop")
     cfg = Config.fromfile(ROOT / "configs/_base_/models/procrop_r50.py").model
     cfg.backbone.init_cfg = None
-    cfg.context_encoders.references.in_channels = in_channels
+    cfg.context_encoders.references.update(in_channels=in_channels, token_grid=(8, 8))
     peer = dict(
         type="mmdet.ConditionalDETR",
         num_queries=cfg.bbox_head.num_queries,

@@ -22,7 +22,8 @@ model = dict(
         ),
     ),
     context_encoders=dict(
-        references=dict(type="ReferenceEncoder", in_channels=112, embed_dims=128, token_grid=(4, 4))
+        # in_channels and token_grid are those of the gallery
+        references=dict(type="ReferenceEncoder", embed_dims=128)
     ),
     fusion=dict(type="FusionNeck", embed_dims=128, contexts=("references",), num_heads=8, dropout=0.0),
     bbox_head=dict(

@@ -37,7 +37,8 @@ model = dict(
         ),
     ),
     context_encoders=dict(
-        references=dict(type="ReferenceEncoder", in_channels=112, embed_dims=256, token_grid=(8, 8))
+        # in_channels and token_grid are those of the gallery
+        references=dict(type="ReferenceEncoder", embed_dims=256)
     ),
     fusion=dict(type="FusionNeck", embed_dims=256, contexts=("references",), num_heads=8, dropout=0.1),
     bbox_head=dict(

@@ -27,9 +27,11 @@ class ReferenceEncoder(BaseModule):
     rank of a reference is not encoded, so the order of the references changes nothing.
 
     Args:
-        in_channels (int): Width d_r of the stored tokens.
+        in_channels (int, optional): Width d_r of the stored tokens. None, in a config, is filled in from the
+            gallery of the data when a Runner is made of it.
         embed_dims (int): Model width d, even.
-        token_grid (tuple[int, int]): (rows, columns) of a reference's token grid; rows * columns = m.
+        token_grid (tuple[int, int], optional): (rows, columns) of a reference's token grid; rows * columns = m.
+            None as for ``in_channels``.
         pooled_grid (tuple[int, int], optional): Average the grid down to this one first.
         what (str): "image", "annotation" or "both".
         dropout (float): Dropout on the projected tokens.
@@ -37,9 +39,9 @@ class ReferenceEncoder(BaseModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: int | None = None,
         embed_dims: int = 256,
-        token_grid: tuple[int, int] = (8, 8),
+        token_grid: tuple[int, int] | None = None,
         pooled_grid: tuple[int, int] | None = None,
         what: str = "image",
         dropout: float = 0.0,
@@ -48,8 +50,15 @@ class ReferenceEncoder(BaseModule):
         super().__init__(init_cfg=init_cfg)
         if what not in _KINDS:
             raise ValueError(f"ReferenceEncoder: what={what!r} is none of {_KINDS}")
+        if what != "annotation" and (in_channels is None or token_grid is None):
+            raise ValueError(
+                "ReferenceEncoder: in_channels and token_grid are open; set them to the gallery's token shape"
+            )
         self.in_channels, self.embed_dims, self.what = in_channels, embed_dims, what
-        self.token_grid, self.pooled_grid = tuple(token_grid), pooled_grid and tuple(pooled_grid)
+        self.token_grid, self.pooled_grid = (
+            token_grid and tuple(token_grid),
+            pooled_grid and tuple(pooled_grid),
+        )
         if what != "annotation":
             self.token_proj = nn.Linear(in_channels, embed_dims)
             self.token_pos_proj = nn.Linear(embed_dims, embed_dims)

@@ -1,0 +1,74 @@
+"""A model's reference tokens take their shape from the gallery; what is set stays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+from procrop.engine.reference_shape import fill_reference_shapes
+from procrop.retrieval import build_gallery, items_from_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    root = tmp_path_factory.mktemp("shape")
+    rng = np.random.default_rng(0)
+    (root / "photos").mkdir()
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(root / f"photos/{i}.png")
+    backbone = dict(type="EfficientNetLiteRetrieval", image_size=64, token_grid=(3, 5), token_stride=8)
+    items = items_from_folder(root / "photos")
+    return build_gallery(root / "index", items, dict(backbone=backbone), root / "photos")
+
+
+@pytest.fixture
+def cfg(gallery):
+    cfg = Config.fromfile(ROOT / "configs/procrop_toy.py")
+    for split in ("train", "val", "test"):
+        cfg[f"{split}_dataloader"].dataset.references.gallery = str(gallery.folder)
+    return cfg
+
+
+def test_open_shapes_are_the_gallerys(cfg, gallery):
+    fill_reference_shapes(cfg)
+    encoder = cfg.model.context_encoders.references
+    assert encoder.in_channels == gallery.token_shape[1] == 40
+    assert tuple(encoder.token_grid) == (3, 5)
+
+
+def test_what_is_set_stays(cfg):
+    cfg.model.context_encoders.references.update(in_channels=7, token_grid=(1, 2))
+    for split in ("train", "val", "test"):
+        cfg[f"{split}_dataloader"].dataset.references.gallery = "nowhere"
+    fill_reference_shapes(cfg)
+    assert cfg.model.context_encoders.references.in_channels == 7
+
+
+def test_annotations_need_no_token_shape(cfg):
+    for split in ("train", "val", "test"):
+        cfg[f"{split}_dataloader"].dataset.references.gallery = "nowhere"
+    cfg.model.context_encoders.references.what = "annotation"
+    fill_reference_shapes(cfg)
+    assert cfg.model.context_encoders.references.get("in_channels") is None
+
+
+def test_a_model_without_references_is_left_alone():
+    cfg = Config.fromfile(ROOT / "configs/baselines/cdetr_toy.py")
+    before = cfg.pretty_text
+    fill_reference_shapes(cfg)
+    assert cfg.pretty_text == before
+
+
+def test_missing_galleries_are_named(cfg):
+    for split in ("train", "val", "test"):
+        cfg[f"{split}_dataloader"].dataset.references.gallery = "no/such/gallery"
+    with pytest.raises(ValueError, match="no/such/gallery"):
+        fill_reference_shapes(cfg)
+    for split in ("train", "val", "test"):
+        cfg[f"{split}_dataloader"].dataset.references = None
+    with pytest.raises(ValueError, match="names a gallery"):
+        fill_reference_shapes(cfg)
