@@ -1,5 +1,6 @@
 """SAM as retrieval encoder, on transformers."""
 
+import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -93,25 +94,34 @@ class HFSAMRetrieval(SAMBase):
 
 def _find_weights(name: str, revision: str | None, local_files_only: bool, arch: SAMArch) -> str:
     """Path of the weights in a folder or of a hub name, after a look at its configuration."""
-    try:
-        from transformers.utils import cached_file
-    except ImportError as error:
-        raise ImportError(_INSTALL) from error
+    if importlib.util.find_spec("transformers") is None:
+        raise ImportError(_INSTALL)
     if revision is not None and os.path.isdir(name):
         raise ValueError(f"{name}: a folder has no revision {revision!r}; leave it out")
-    found = {}
-    for file in ("config.json", "model.safetensors"):
-        try:
-            found[file] = cached_file(name, file, revision=revision, local_files_only=local_files_only)
-        except (OSError, ValueError) as error:
-            raise FileNotFoundError(
-                f"{name}: no {file} there; give a folder written by SamModel.save_pretrained, or a hub name that is in "
-                f"the local cache (local_files_only=False downloads it)"
-            ) from error
-    held = _read_arch(found["config.json"])
+    config, weights = (
+        _find(name, file, revision, local_files_only) for file in ("config.json", "model.safetensors")
+    )
+    held = _read_arch(config)
     if held != arch:
         raise ValueError(f"{name}: holds another SAM than model_type and arch say: {held}, not {arch}")
-    return found["model.safetensors"]
+    return weights
+
+
+def _find(name: str, file: str, revision: str | None, local_files_only: bool) -> str:
+    from transformers.utils import cached_file
+
+    try:
+        path = cached_file(name, file, revision=revision, local_files_only=local_files_only)
+    except (OSError, ValueError) as error:
+        reason = error
+    else:
+        if path is not None:  # None: a folder without config.json
+            return path
+        reason = None
+    raise FileNotFoundError(
+        f"{name}: no {file} there; give a folder written by SamModel.save_pretrained, or a hub name that is in the "
+        f"local cache (local_files_only=False downloads it)"
+    ) from reason
 
 
 def _read_arch(path: str) -> SAMArch:
