@@ -2,7 +2,18 @@
 made."""
 
 from .base import Embeddings, RetrievalBackbone
+from .clip import CLIPRetrieval
+from .dreamsim import DreamSimRetrieval
 from .efficientnet_lite import EfficientNetLiteRetrieval
+from .lpips import LPIPSRetrieval
 from .torch_retrieval import TorchRetrieval
 
-__all__ = ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"]
+__all__ = [
+    "CLIPRetrieval",
+    "DreamSimRetrieval",
+    "EfficientNetLiteRetrieval",
+    "Embeddings",
+    "LPIPSRetrieval",
+    "RetrievalBackbone",
+    "TorchRetrieval",
+]
