@@ -2,15 +2,21 @@
 made."""
 
 from .base import Embeddings, RetrievalBackbone
+from .clip import CLIPRetrieval
+from .dreamsim import DreamSimRetrieval
 from .efficientnet_lite import EfficientNetLiteRetrieval
 from .hf_sam import HFSAMRetrieval
+from .lpips import LPIPSRetrieval
 from .sam import SAMRetrieval
 from .torch_retrieval import TorchRetrieval
 
 __all__ = [
+    "CLIPRetrieval",
+    "DreamSimRetrieval",
     "EfficientNetLiteRetrieval",
     "Embeddings",
     "HFSAMRetrieval",
+    "LPIPSRetrieval",
     "RetrievalBackbone",
     "SAMRetrieval",
     "TorchRetrieval",
