@@ -2,8 +2,8 @@
 
 A DETR-like model takes ``encoder=dict(num_layers=6, ...)`` and makes it into a class of its own choice:
 ``self.encoder = DetrTransformerEncoder(**encoder)``, in ``__init__`` or, from ``self.encoder``, in another method. Such
-a dict is compared with the signature of that class. Nothing is said about an argument that the component also uses in
-any other way than reading: it may take keys out or put some in before the class gets them.
+a dict is compared with the signature of that class. Nothing is said about an argument that may lose keys or be replaced
+before the class gets it: one that is handed elsewhere, popped from, or bound anew.
 """
 
 import ast
@@ -18,7 +18,7 @@ from .signatures import named_class
 
 # base classes that take no part in this; everything of a model derives from them
 _FOREIGN = frozenset({"builtins", "abc", "torch", "mmengine", "typing"})
-_CHANGING = frozenset({"pop", "popitem", "update", "setdefault", "clear", "merge", "__setitem__"})
+_REMOVING = frozenset({"pop", "popitem", "clear"})
 
 
 class _Unreadable(Exception):
@@ -32,7 +32,7 @@ class _Uses:
     Attributes:
         made: classes that are called with ``**p``.
         kept: argument that an attribute holds.
-        spoilt: whatever may have been changed on the way.
+        spoilt: whatever may have lost keys on the way.
     """
 
     made: dict[str, list[type]] = field(default_factory=dict)
@@ -145,20 +145,21 @@ def _read_use(
             or uses.kept.setdefault(attribute, name) != name
         ):
             uses.spoilt.add(name)
-    elif not _only_reads(node, name, parents):
+    elif not _keeps_keys(node, name, parents):
         uses.spoilt.add(name)
 
 
-def _only_reads(node: ast.expr, name: str, parents: Mapping) -> bool:
-    """Whether a use leaves the dict as it is."""
+def _keeps_keys(node: ast.expr, name: str, parents: Mapping) -> bool:
+    """Whether all keys of the dict still get to the class after a use; new ones do no harm."""
     whole = node
     while isinstance(parents[node], ast.Attribute | ast.Subscript) and parents[node].value is node:
         node = parents[node]
     parent = parents[node]
-    if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-        return node is whole and isinstance(parent, ast.Assign) and _is_made_or_kept(parent.value)
-    if isinstance(node, ast.Attribute) and node.attr in _CHANGING:
+    context = getattr(node, "ctx", ast.Load())
+    if isinstance(context, ast.Del) or (isinstance(node, ast.Attribute) and node.attr in _REMOVING):
         return False
+    if isinstance(context, ast.Store) and node is whole:
+        return isinstance(parent, ast.Assign) and _is_made_or_kept(parent.value)
     if node is not whole or name.startswith("self."):
         return True
     if isinstance(parent, ast.keyword):  # handed up: super().__init__(p=p)

@@ -167,7 +167,7 @@ class _Walk:
         if any(step in FREE_KEYS for step in path):
             return None
         if not path:
-            what, accepted = "the config", [Accepted(runner_keys() | set(items))]
+            what, accepted = "the config", [Accepted(runner_keys())]
         elif made:
             what, accepted = describe(made[0]), [accepted_keys(c) for c in made]
         elif is_component(items):
@@ -180,7 +180,8 @@ class _Walk:
             what, accepted = "which has no such key", [Accepted(frozenset(items))]
         if any(a.open or part in a.names for a in accepted):
             return None
-        return _unknown(self.key, part, path, what, set(items).union(*(a.names for a in accepted)))
+        known = (set(items) if path else set()).union(*(a.names for a in accepted))
+        return _unknown(self.key, part, path, what, known)
 
 
 def _unknown(key: str, part: str, path: Path, what: str, known: Collection[str]) -> Problem:
