@@ -110,5 +110,13 @@ def place_of(path: Path) -> Place:
     return _MODEL_FIRST if top in ("model", "tta_model") else _ANY_PLACE
 
 
+def needs_type(path: Path) -> bool:
+    """Whether a dict at the place is always looked up in a registry of ProCrop's own by its ``type``."""
+    keys = [key for key in path if isinstance(key, str)]
+    if keys == ["gallery_source"]:
+        return True
+    return len(keys) == 2 and keys[0] == "retrieval" and _match(_RETRIEVAL, keys[1]) is not None
+
+
 def _match(table: list[tuple[str, Place]], key: str) -> Place | None:
     return next((place for pattern, place in table if re.fullmatch(pattern, key)), None)

@@ -10,7 +10,7 @@ from . import lookup
 from .built_from import parts_of
 from .errors import ConfigError, Problem, did_you_mean, nearest
 from .implicit import implicit_keys, runner_keys
-from .places import FREE_COMPONENTS, FREE_KEYS, Path, Place, place_of
+from .places import FREE_COMPONENTS, FREE_KEYS, Path, Place, needs_type, place_of
 from .signatures import Accepted, accepted_keys
 from .top_level import misspelt_hooks, misspelt_top_level
 
@@ -123,6 +123,9 @@ class Checker:
             component = yield from self._check_component(items, path, scope, is_variable)
             if items["type"] in FREE_COMPONENTS:
                 return
+        elif items and needs_type(path):
+            known = ", ".join(lookup.names(place_of(path).groups, scope))
+            yield Problem(dotted(path), "type", f"`{dotted(path)}` names no `type`; there are: {known}")
         elif (implicit := implicit_keys(path, items, above)) is not None:
             what, accepted = implicit
             yield from self._unknown_keys(accepted, keys, path, what)
