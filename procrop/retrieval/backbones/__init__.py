@@ -2,7 +2,14 @@
 made."""
 
 from .base import Embeddings, RetrievalBackbone
+from .distilled_keys import DistilledKeyRetrieval
 from .efficientnet_lite import EfficientNetLiteRetrieval
 from .torch_retrieval import TorchRetrieval
 
-__all__ = ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"]
+__all__ = [
+    "DistilledKeyRetrieval",
+    "EfficientNetLiteRetrieval",
+    "Embeddings",
+    "RetrievalBackbone",
+    "TorchRetrieval",
+]
