@@ -56,6 +56,9 @@ def make_parser() -> argparse.ArgumentParser:
     search.add_argument(
         "--exclude", nargs="+", default=[], metavar="NAME", help="photo names or source ids to pass over"
     )
+    search.add_argument(
+        "--query-encoder", metavar="FILE", help="encode the query with this file of tools/distill_keys.py"
+    )
     search.set_defaults(run=run_search)
     return parser
 
@@ -158,6 +161,8 @@ def run_search(args: argparse.Namespace) -> int:
     unknown = [name for name in args.exclude if not len(gallery.ids_of([name]))]
     if unknown:
         raise ValueError(f"--exclude: no photo or source named {unknown[0]!r} in {args.out}")
+    if args.query_encoder:
+        gallery.use_query_encoder(args.query_encoder)
     ids, scores = gallery.search([read_photo(args.query)], args.k, args.exclude)
     print(f"{'rank':>4} {'score':>8} {'id':>7}  name")
     for rank, (photo_id, score) in enumerate(zip(ids[0], scores[0], strict=True), 1):

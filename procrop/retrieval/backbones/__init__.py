@@ -3,6 +3,7 @@ made."""
 
 from .base import Embeddings, RetrievalBackbone
 from .clip import CLIPRetrieval
+from .distilled_keys import DistilledKeyRetrieval
 from .dreamsim import DreamSimRetrieval
 from .efficientnet_lite import EfficientNetLiteRetrieval
 from .hf_sam import HFSAMRetrieval
@@ -12,6 +13,7 @@ from .torch_retrieval import TorchRetrieval
 
 __all__ = [
     "CLIPRetrieval",
+    "DistilledKeyRetrieval",
     "DreamSimRetrieval",
     "EfficientNetLiteRetrieval",
     "Embeddings",
