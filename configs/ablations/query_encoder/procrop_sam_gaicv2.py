@@ -7,7 +7,6 @@ _base_ = [
     "../../_base_/default_runtime.py",
 ]
 model = dict(data_preprocessor=dict(pad_size_divisor=1024))
-references = dict(gallery="data/ava/gallery_sam_vit_b", table="data/gaicv2/neighbours_ava_sam_vit_b.npz")
 train_pipeline = [
     dict(type="LoadPhoto"),
     dict(type="LoadCropAnnotations"),
@@ -21,6 +20,6 @@ test_pipeline = [
     dict(type="Resize", scale=(1024, 1024), keep_ratio=True, backend="pillow"),
     dict(type="PackCropInputs"),
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline, references=references))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline, references=references))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline, references=references))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
