@@ -41,7 +41,7 @@ def merge_cfg_options(cfg: Config, options: Mapping[str, Any] | Sequence[str]) -
     problems = overrides_without_effect(raw_items(cfg), list(flat))
     if problems:
         raise ConfigError(problems)
-    for key, value in sorted(flat.items(), key=lambda item: not item[0].endswith("type")):
+    for key, value in sorted(flat.items(), key=lambda item: item[0].rpartition(".")[2] != "type"):
         walk = _Walk(cfg, key)
         if walk.problem is not None:
             raise ConfigError([walk.problem])
