@@ -94,6 +94,35 @@ def test_command_line_wins_over_the_file(config):
     assert cfg.randomness.seed == 8 and "resume" not in cfg
 
 
+def test_amp_decides_which_keys_the_wrapper_takes(config):
+    from mmengine.config import Config
+
+    from procrop.engine.config_validation import ConfigError
+
+    module, option = tool("train"), ["--cfg-options", "optim_wrapper.dtype=bfloat16"]
+    cfg = Config.fromfile(config)
+    module.apply_options(cfg, module.parse_args([str(config), "--amp", *option]))
+    assert (cfg.optim_wrapper.type, cfg.optim_wrapper.dtype) == ("AmpOptimWrapper", "bfloat16")
+    cfg = Config.fromfile(config)
+    module.apply_options(
+        cfg, module.parse_args([str(config), "--amp", *option, "optim_wrapper.type=OptimWrapper"])
+    )
+    assert cfg.optim_wrapper.type == "AmpOptimWrapper"  # the named option wins
+    with pytest.raises(ConfigError, match="dtype"):
+        module.apply_options(Config.fromfile(config), module.parse_args([str(config), *option]))
+
+
+def test_example_in_the_help_is_a_real_one():
+    from mmengine.config import Config
+
+    from procrop.engine.config_validation import merge_cfg_options
+
+    text = " ".join(run_tool("train.py", "--help").stdout.split())
+    options = text.split("--cfg-options KEY=VALUE [KEY=VALUE ...] e.g. ")[1].split()[:2]
+    for path in ("configs/procrop_toy.py", "configs/procrop_gaicv2.py"):
+        merge_cfg_options(Config.fromfile(ROOT / path), options)
+
+
 def test_what_cannot_be_done_is_said(config, tmp_path, capsys):
     train, test = tool("train"), tool("test")
     junk = tmp_path / "junk.pth"
