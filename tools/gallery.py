@@ -79,15 +79,16 @@ def run_build(args: argparse.Namespace) -> int:
 
 
 def read_retrieval(config: str) -> dict:
-    """The ``retrieval`` dict of a config file.
+    """The ``retrieval`` dict of a config file, every key of which is checked.
 
     Raises:
-        ValueError: The file holds none.
+        ValueError: There is no such file, it holds no ``retrieval``, or a key or type in it does not exist.
     """
-    from mmengine.config import Config
+    from procrop.engine import launch
 
-    cfg = Config.fromfile(config).to_dict()
-    retrieval = cfg.get("retrieval")
+    cfg = launch.read_config(config, None)
+    launch.finish_config(cfg, [])
+    retrieval = cfg.to_dict().get("retrieval")
     if not isinstance(retrieval, dict) or "backbone" not in retrieval:
         raise ValueError(
             f"{config}: holds no `retrieval = dict(backbone=...)`; see configs/_base_/retrieval/efficientnet_lite0.py"

@@ -70,13 +70,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_config(path: str, options: list[str]) -> dict:
-    """The merged config as plain dicts; imports what its ``custom_imports`` names."""
-    from mmengine.config import Config, DictAction
+    """The merged config as plain dicts, every key of which is checked; imports what its ``custom_imports`` names.
 
-    cfg = Config.fromfile(path)
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
-    cfg.merge_from_dict(parser.parse_args(["--cfg-options", *options] if options else []).cfg_options)
+    Raises:
+        ValueError: There is no such file, or a key, a type or an option is unknown.
+    """
+    from procrop.engine import launch
+
+    cfg = launch.read_config(path, None)
+    launch.finish_config(cfg, options)
     return cfg.to_dict()
 
 

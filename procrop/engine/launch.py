@@ -35,7 +35,7 @@ def read_config(path: str, work_dir: str | None) -> Config:
         UsageError: The file is missing or is no config.
     """
     if not Path(path).is_file():
-        raise UsageError(f"{path}: no such config file")
+        raise UsageError(f"{path}: no such config file; those of the project are in configs/")
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is Python: it may fail in any way
