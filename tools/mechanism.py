@@ -140,7 +140,7 @@ class Study:
 
     def options(self, model: str, table: str | None = None) -> list[str]:
         """Config overrides that point a config at this seed's data and one of its tables."""
-        out = [f"data_root={self.data}"]
+        out = []
         for loader in ("train", "val", "test"):
             at = f"{loader}_dataloader.dataset"
             out.append(f"{at}.data_root={self.data}")
