@@ -49,7 +49,7 @@ class Trap:
 def test_code_in_a_pickle_is_not_run(state, tmp_path):
     marker = tmp_path / "ran"
     torch.save({**state, "trap": Trap(marker)}, tmp_path / "trap.pth")
-    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Trap(marker)))
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Trap(marker), protocol=2))
     for name in ("trap.pth", "plain.pth"):
         with pytest.raises(ValueError, match=rf"{name}: cannot be read as weights"):
             read_state(tmp_path / name)
