@@ -56,6 +56,9 @@ def make_parser() -> argparse.ArgumentParser:
     search.add_argument(
         "--exclude", nargs="+", default=[], metavar="NAME", help="photo names or source ids to pass over"
     )
+    search.add_argument(
+        "--query-encoder", metavar="FILE", help="encode the query with this file of tools/distill_keys.py"
+    )
     search.set_defaults(run=run_search)
     return parser
 
@@ -79,15 +82,16 @@ def run_build(args: argparse.Namespace) -> int:
 
 
 def read_retrieval(config: str) -> dict:
-    """The ``retrieval`` dict of a config file.
+    """The ``retrieval`` dict of a config file, every key of which is checked.
 
     Raises:
-        ValueError: The file holds none.
+        ValueError: There is no such file, it holds no ``retrieval``, or a key or type in it does not exist.
     """
-    from mmengine.config import Config
+    from procrop.engine import launch
 
-    cfg = Config.fromfile(config).to_dict()
-    retrieval = cfg.get("retrieval")
+    cfg = launch.read_config(config, None)
+    launch.finish_config(cfg, [])
+    retrieval = cfg.to_dict().get("retrieval")
     if not isinstance(retrieval, dict) or "backbone" not in retrieval:
         raise ValueError(
             f"{config}: holds no `retrieval = dict(backbone=...)`; see configs/_base_/retrieval/efficientnet_lite0.py"
@@ -157,6 +161,8 @@ def run_search(args: argparse.Namespace) -> int:
     unknown = [name for name in args.exclude if not len(gallery.ids_of([name]))]
     if unknown:
         raise ValueError(f"--exclude: no photo or source named {unknown[0]!r} in {args.out}")
+    if args.query_encoder:
+        gallery.use_query_encoder(args.query_encoder)
     ids, scores = gallery.search([read_photo(args.query)], args.k, args.exclude)
     print(f"{'rank':>4} {'score':>8} {'id':>7}  name")
     for rank, (photo_id, score) in enumerate(zip(ids[0], scores[0], strict=True), 1):

@@ -33,6 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=int,
         help="painting processes (default: two per CPU core, at most 8: half the time goes to the disk)",
     )
+    parser.add_argument(
+        "--replace", action="store_true", help="remove a toy data set of other arguments that is in OUT"
+    )
     plain = parser.add_argument_group("plain mode")
     plain.add_argument("--images", type=int, help="number of annotated photos (default 200)")
     plain.add_argument("--splits", type=_splits, help="shares of train,val,test (default 0.7,0.1,0.2)")
@@ -64,7 +67,8 @@ def _stop(error: Exception, code: int) -> NoReturn:
 def main(argv: list[str] | None = None) -> None:
     """Make the data set that the command line asks for."""
     args = vars(parse_args(argv))
-    out, workers = args.pop("out"), args.pop("workers") or min(8, 2 * (os.cpu_count() or 1))
+    out, replace = args.pop("out"), args.pop("replace")
+    workers = args.pop("workers") or min(8, 2 * (os.cpu_count() or 1))
     from procrop.datasets.toy.settings import ToyDatasetError, ToySettings
     from procrop.datasets.toy.writer import write_toy_dataset
 
@@ -74,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
         if all(job.split == "gallery" for job in jobs):
             what = "families and photos per family" if settings.hidden_style else "--images"
             raise ToyDatasetError(f"a data set needs a photo that is no gallery photo: raise {what}")
-        painted = write_toy_dataset(out, settings, workers)
+        painted = write_toy_dataset(out, settings, workers, replace)
     except ToyDatasetError as error:
         _stop(error, 2)
     except OSError as error:

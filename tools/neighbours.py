@@ -42,6 +42,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--k", type=int, help="neighbours to keep (default: the largest k of the config)")
     parser.add_argument("--device", help="torch device of the encoder (default: cpu)")
     parser.add_argument(
+        "--query-encoder", metavar="FILE", help="encode the queries with this file of tools/distill_keys.py"
+    )
+    parser.add_argument(
         "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override the config"
     )
     parser.set_defaults(run=run)
@@ -59,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
     rejected = []
     for path, job in jobs.items():
         gallery = Gallery.open(job.gallery)
-        gallery.backbone(args.device)
+        if args.query_encoder:
+            gallery.use_query_encoder(args.query_encoder, args.device)
+        else:
+            gallery.backbone(args.device)
         table = NeighbourTable.build(list_queries(job.datasets), gallery, job.k)
         table.save(path)
         print(f"{path}: {len(table)} photos, {job.k} neighbours each, from {job.gallery}")
@@ -70,13 +76,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_config(path: str, options: list[str]) -> dict:
-    """The merged config as plain dicts; imports what its ``custom_imports`` names."""
-    from mmengine.config import Config, DictAction
+    """The merged config as plain dicts, every key of which is checked; imports what its ``custom_imports`` names.
 
-    cfg = Config.fromfile(path)
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
-    cfg.merge_from_dict(parser.parse_args(["--cfg-options", *options] if options else []).cfg_options)
+    Raises:
+        ValueError: There is no such file, or a key, a type or an option is unknown.
+    """
+    from procrop.engine import launch
+
+    cfg = launch.read_config(path, None)
+    launch.finish_config(cfg, options)
     return cfg.to_dict()
 
 

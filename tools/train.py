@@ -40,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="e.g. train_cfg.max_epochs=2 model.neck.k=5",
+        help="e.g. train_cfg.max_epochs=2 model.bbox_head.num_queries=48",
     )
     return parser.parse_args(argv)
 
@@ -65,14 +65,13 @@ def apply_options(cfg, args: argparse.Namespace) -> None:  # noqa: ANN001 (an mm
     """Put the command line into the config: --cfg-options first, named options over them."""
     from procrop.engine import launch
 
-    launch.finish_config(cfg, args.cfg_options)
+    # --amp goes the same way, since it decides which other keys of the wrapper are right
+    launch.finish_config(cfg, args.cfg_options + ["optim_wrapper.type=AmpOptimWrapper"] * args.amp)
     if args.work_dir:
         cfg.work_dir = args.work_dir
     cfg.launcher = args.launcher
     if args.resume:
         cfg.resume = args.resume
-    if args.amp:
-        cfg.optim_wrapper.type = "AmpOptimWrapper"
     randomness = cfg.setdefault("randomness", dict(seed=0))
     if args.seed is not None:
         randomness["seed"] = args.seed

@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gallery", metavar="DIR", help="gallery of references (default: that of the training)"
     )
     parser.add_argument("--k", type=int, metavar="K", help="references per photo (default: as in training)")
+    parser.add_argument(
+        "--query-encoder",
+        metavar="FILE",
+        help="search the gallery with this distilled encoder (tools/distill_keys.py) instead of its own",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the crops of an earlier run in the same folder"
@@ -61,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         importlib.import_module(module)
     from procrop.apis.crop_inferencer import CropInferencer
 
-    inferencer = CropInferencer(args.checkpoint, args.gallery, args.device, args.k)
+    inferencer = CropInferencer(args.checkpoint, args.gallery, args.device, args.k, args.query_encoder)
     inferencer.check_top_k(args.top_k)
     if args.overwrite:
         _remove_old(out)

@@ -38,10 +38,13 @@ class CropInferencer:
         gallery: folder of the gallery to take references from; by default the one of the training.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; by default the first GPU if there is one.
         k: references per photo; by default as many as in training.
+        query_encoder: a file of ``tools/distill_keys.py``: the gallery is searched with that small encoder, and the
+            one that made it is not built.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged, holds no config, or does not fit its own model.
         GalleryMismatchError: the gallery is missing or was made by another encoder.
+        GalleryError: the query encoder was distilled from another gallery, or cannot be read.
         ValueError: an argument cannot be used.
 
     Example::
@@ -57,13 +60,16 @@ class CropInferencer:
         gallery: str | os.PathLike | None = None,
         device: str | None = None,
         k: int | None = None,
+        query_encoder: str | os.PathLike | None = None,
     ) -> None:
         self.checkpoint = os.fspath(checkpoint)
         self.device = _pick_device(device)
         loaded = load_checkpoint_file(checkpoint)
         self.cfg = checkpoint_config(loaded, self.checkpoint)
         steps, references = _test_steps(self.cfg, self.checkpoint)
-        self.references = _live_references(references, gallery, k, loaded, self.checkpoint, str(self.device))
+        self.references = _live_references(
+            references, gallery, k, loaded, self.checkpoint, str(self.device), query_encoder
+        )
         with DefaultScope.overwrite_default_scope("procrop"):
             self.model = MODELS.build(self.cfg.model)
             built = [TRANSFORMS.build(step) for step in steps]
@@ -221,16 +227,18 @@ def _live_references(
     loaded: Mapping[str, Any],
     checkpoint: str,
     device: str,
+    query_encoder: str | os.PathLike | None,
 ) -> LiveReferences | None:
     if settings is None:
-        if gallery is not None:
-            raise ValueError(f"{checkpoint}: this model works without references; leave the gallery out")
+        for given, what in ((gallery, "gallery"), (query_encoder, "query encoder")):
+            if given is not None:
+                raise ValueError(f"{checkpoint}: this model works without references; leave the {what} out")
         return None
     folder = settings["gallery"] if gallery is None else gallery
     own = (loaded.get("meta") or {}).get("procrop") or {}
     opened = open_gallery(folder, own.get("retrieval"), checkpoint)
     k = settings.get("k", 10) if k is None else k
-    return LiveReferences(opened, folder, k, settings.get("what", "image"), device)
+    return LiveReferences(opened, folder, k, settings.get("what", "image"), device, query_encoder)
 
 
 def _fault(photo: np.ndarray) -> str | None:

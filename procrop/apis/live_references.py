@@ -36,16 +36,25 @@ class LiveReferences(LoadReferences):
         k: references per photo.
         what: "image", "annotation" or "both", as in training.
         device: where the encoder runs.
+        query_encoder: a distilled encoder to search with in place of the gallery's own, which is then not built.
     """
 
     def __init__(
-        self, gallery: "Gallery", folder: str | os.PathLike, k: int, what: str = "image", device: str = "cpu"
+        self,
+        gallery: "Gallery",
+        folder: str | os.PathLike,
+        k: int,
+        what: str = "image",
+        device: str = "cpu",
+        query_encoder: str | os.PathLike | None = None,
     ) -> None:
         super().__init__(gallery=os.fspath(folder), table="searched live", k=k, what=what)
         self.gallery = gallery
-        self.gallery.backbone(
-            device
-        )  # made now: an encoder that has changed since is an error before any photo
+        # made now: an encoder that does not fit is an error before any photo
+        if query_encoder is None:
+            self.gallery.backbone(device)
+        else:
+            self.gallery.use_query_encoder(query_encoder, device)
         self._found = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
 
     def transform(self, results: dict) -> dict:

@@ -39,7 +39,7 @@ def read_config(path: str, work_dir: str | None) -> Config:
         UsageError: The file is missing or is no config.
     """
     if not Path(path).is_file():
-        raise UsageError(f"{path}: no such config file")
+        raise UsageError(f"{path}: no such config file; those of the project are in configs/")
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is Python: it may fail in any way
@@ -72,11 +72,13 @@ def check_folders(cfg: Config, options: Sequence[str], splits: Sequence[str]) ->
         splits: Of ``"train"``, ``"val"``, ``"test"``.
 
     Raises:
-        ConfigError: An option is unknown.
         UsageError: The files of a dataset are not there; the message is the dataset's own.
     """
     if options:
-        cfg = merge_cfg_options(copy.deepcopy(cfg), options)
+        try:
+            cfg = merge_cfg_options(copy.deepcopy(cfg), options)
+        except ConfigError:  # finish_config says what is wrong; or nothing is, together with a named option
+            return
     _enter_scope(cfg)
     for _, dataset in _datasets(cfg, splits):
         try:

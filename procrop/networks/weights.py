@@ -30,7 +30,7 @@ def read_state(path: str | os.PathLike) -> dict[str, Tensor]:
             f"{path}: cannot be read as weights ({error}); a file of plain tensors is needed"
         ) from error
     state = state.get("state_dict", state) if isinstance(state, dict) else None
-    if state is None or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path}: holds something else than named tensors")
     return dict(state)
 

@@ -5,7 +5,15 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "backbones": ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"],
+        "backbones": [
+            "DistilledKeyRetrieval",
+            "EfficientNetLiteRetrieval",
+            "Embeddings",
+            "RetrievalBackbone",
+            "TorchRetrieval",
+        ],
+        "distillation": ["DistillSettings", "distill_keys"],
+        "distilled_key_file": ["DistilledKeyFileError", "KeySpace"],
         "feature_store": ["FeatureStore", "FeatureStoreError"],
         "gallery": ["Gallery"],
         "gallery_builder": ["build_gallery"],

@@ -46,6 +46,7 @@ class Gallery:
         self.records = records
         self.photo_root = photo_root
         self._device: str | None = None
+        self._query_encoder: RetrievalBackbone | None = None
 
     @classmethod
     def open(
@@ -110,7 +111,8 @@ class Gallery:
                 )
 
     def __reduce__(self) -> tuple:
-        return type(self).open, (self.folder, False, None, self.photo_root)
+        opened = self.folder, False, None, self.photo_root
+        return type(self).open, opened, {"_query_encoder": self._query_encoder}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -269,8 +271,31 @@ class Gallery:
             self._backbone, self._device = backbone, device
         return self._backbone
 
+    def use_query_encoder(
+        self, encoder: str | os.PathLike | RetrievalBackbone, device: str | None = None
+    ) -> "Gallery":
+        """From now on encode queries with a distilled encoder; the one that made the gallery is not built.
+
+        Args:
+            encoder: A file of ``tools/distill_keys.py`` (which then runs on ``device``), or such an encoder.
+
+        Raises:
+            GalleryError: It was not distilled from this gallery's encoder and key transform, or cannot be read.
+        """
+        from .query_encoder import checked_query_encoder
+
+        self._query_encoder = checked_query_encoder(self, encoder, device)
+        return self
+
+    @property
+    def query_encoder(self) -> RetrievalBackbone:
+        """What encodes queries: the encoder of `use_query_encoder`, else the one that made the gallery."""
+        return self._query_encoder or self.backbone()
+
     def query_keys(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Keys (Q, d) float32 of photos (H, W, 3) uint8 RGB, as the index holds them."""
+        if self._query_encoder is not None:
+            return self._query_encoder.encode(images).keys
         embeddings = self.backbone().encode(images)
         return self.key_transform.transform(raw_keys(embeddings.keys, embeddings.tokens, self.key_transform))
 

@@ -151,12 +151,12 @@ class NeighbourTable:
         if k < 1:
             raise NeighbourTableError(f"k must be at least 1, not {k}")
         queries = _distinct(queries)
-        backbone = gallery.backbone()
+        encoder = gallery.query_encoder
         names, rows, rejected = [], [], []
         chunk: list[tuple[Query, np.ndarray]] = []
         for i, query in enumerate(progress(queries, desc="neighbours"), 1):
             try:
-                chunk.append((query, backbone.prepare(read_photo(query.path))))
+                chunk.append((query, encoder.prepare(read_photo(query.path))))
             except (OSError, ValueError) as error:
                 rejected.append((query.query_id, str(error)))
             if chunk and (len(chunk) == _CHUNK or i == len(queries)):

@@ -19,9 +19,11 @@ def _blocks(start):
     ]
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(path.name for path in (ROOT / "docs").glob("*.md"))])
-def test_files_that_are_named_exist(page):
-    path = ROOT / page if page == "README.md" else ROOT / "docs" / page
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "configs").rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_are_named_exist(path):
     text = path.read_text(encoding="utf-8")
     named = set(re.findall(r"\b(?:configs|tools|procrop|docs|tests)/[\w/.-]+\.(?:py|sh|md)\b", text))
     named -= {"configs/mine.py"}  # the reader's own

@@ -114,6 +114,13 @@ def test_all_problems_come_at_once(toy):
     refused(cfg, "2 problems", "`vote_gamma`", "`pretrained`")
 
 
+def test_the_nearest_name_counts_even_if_it_is_there_too(toy):
+    cfg = copy.deepcopy(toy)
+    cfg.model.data_preprocessor.means = [127.0]
+    assert "mean" in cfg.model.data_preprocessor
+    refused(cfg, "model.data_preprocessor", "`means`", "did you mean `mean`?")
+
+
 def merged(toy, *options):
     return merge_cfg_options(copy.deepcopy(toy), options)
 
@@ -324,6 +331,39 @@ def test_retrieval_fragment_without_a_scope():
     validate_config(Config(dict(retrieval=dict(index=dict(type="FaissIndex")))))
     fragment = Config(dict(retrieval=dict(index=dict(type="FaissIndx"))))
     refused(fragment, "retrieval.index", "`FaissIndx`", "did you mean `FaissIndex`?")
+
+
+BACKBONE = dict(type="EfficientNetLiteRetrieval", variant="lite0")
+
+
+@pytest.mark.parametrize(
+    ("retrieval", "words"),
+    [
+        (dict(backbone={**BACKBONE, "token_stride": 16}, key_transform=[dict(type="Normalise")]), None),
+        (dict(backbone=BACKBONE, token_backbone={**BACKBONE, "device": "cpu"}, index=None), None),
+        (dict(backbone={**BACKBONE, "varaint": "lite0"}), ["`retrieval.backbone`", "`variant`"]),
+        (
+            dict(backbone=BACKBONE, token_backbone={**BACKBONE, "tokn_grid": 4}),
+            ["token_backbone", "`token_grid`"],
+        ),
+        (dict(backbone=BACKBONE, token_backbone=dict(type="FaissIndex")), ["takes RETRIEVAL_BACKBONES"]),
+        (dict(backbone=BACKBONE, key_transform=[dict(type="Normalize")]), ["key_transform.0", "`Normalise`"]),
+        (
+            dict(backbone=BACKBONE, index=dict(type="FaissIndex", factry="Flat")),
+            ["retrieval.index", "`factory`"],
+        ),
+        (dict(backbone=BACKBONE, key_transfrom=None), ["`retrieval`", "`key_transform`"]),
+        (
+            dict(backbone=dict(variant="lite0")),
+            ["`retrieval.backbone` names no `type`", "EfficientNetLiteRetrieval"],
+        ),
+    ],
+)
+def test_retrieval_fragment(retrieval, words):
+    if words is None:
+        validate_config(Config(dict(retrieval=retrieval)))
+    else:
+        refused(Config(dict(retrieval=retrieval)), *words)
 
 
 def test_options_below_free_names(toy):

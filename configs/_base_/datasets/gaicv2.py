@@ -1,4 +1,4 @@
-# GAICD v2 in its release layout under data/gaicv2; see docs/data_preparation.md.
+# GAICD v2 in its release layout under data/gaicv2 (docs/data_preparation.md).
 data_root = "data/gaicv2"
 # the paper: K = 10 of the 55,000 best-rated AVA photos; set to None for a model without retrieval
 references = dict(

@@ -7,6 +7,7 @@ OUT/gallery/<id>.jpg, OUT/scenes.jsonl (what each photo shows), OUT/README.md an
 import io
 import json
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ VERSION = 1  # of the pictures and of the rule: raise it when either changes
 SETTINGS_FILE, SCENES_FILE, README_FILE = "toy.json", "scenes.jsonl", "README.md"
 
 
-def write_toy_dataset(out: str | os.PathLike, settings: ToySettings, workers: int = 1) -> int:
+def write_toy_dataset(
+    out: str | os.PathLike, settings: ToySettings, workers: int = 1, replace: bool = False
+) -> int:
     """Make a toy data set, or finish one that was begun with the same settings.
 
     The bytes depend on the settings (and the versions of numpy and Pillow), not on `workers` or interruptions.
@@ -38,6 +41,8 @@ def write_toy_dataset(out: str | os.PathLike, settings: ToySettings, workers: in
         out: folder to write to; empty, new, or begun by this function.
         settings: what to make.
         workers: number of processes that paint.
+        replace: remove a toy data set of other settings that is there, instead of refusing; what else lies in
+            `out` (a gallery's index, neighbour tables) stays.
 
     Returns:
         How many photos were painted now; 0 when everything was there.
@@ -46,7 +51,7 @@ def write_toy_dataset(out: str | os.PathLike, settings: ToySettings, workers: in
         ToyDatasetError: `out` holds something else.
     """
     out, jobs = Path(out), settings.jobs()
-    _claim(out, settings)
+    _claim(out, settings, replace)
     present = {folder: _names(out / folder) for folder in {_photo_path(job).parent for job in jobs}}
     missing = [job for job in jobs if _photo_path(job).name not in present[_photo_path(job).parent]]
     if not missing and (out / SCENES_FILE).is_file() and (out / README_FILE).is_file():
@@ -82,7 +87,7 @@ def read_scenes(root: str | os.PathLike) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-def _claim(out: Path, settings: ToySettings) -> None:
+def _claim(out: Path, settings: ToySettings, replace: bool) -> None:
     """Make `out` ours, or check that it was begun with the same settings."""
     wanted = {"format": "procrop toy data set", "version": VERSION, "settings": settings.as_dict()}
     path = out / SETTINGS_FILE
@@ -101,13 +106,24 @@ def _claim(out: Path, settings: ToySettings) -> None:
             ours = {**wanted["settings"], "version": VERSION}
             changed = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
             detail = ", ".join(f"{k} {theirs.get(k)} (asked for {ours.get(k)})" for k in changed)
-            raise ToyDatasetError(
-                f"{out} holds another toy data set: {detail}; remove it or name another folder"
-            )
+            if not replace:
+                raise ToyDatasetError(
+                    f"{out} holds another toy data set: {detail}; add --replace, remove it or name another folder"
+                )
+            _remove(out)
+            write_text(path, json.dumps(wanted, indent=1) + "\n")
         return
     if out.is_dir() and any(out.iterdir()):
         raise ToyDatasetError(f"{out} is not empty and holds no toy data set: name a new or empty folder")
     write_text(path, json.dumps(wanted, indent=1) + "\n")
+
+
+def _remove(out: Path) -> None:
+    """Remove the files of a toy data set, the settings last: a stop in between leaves it recognisable."""
+    for folder in ("images", "annotations", "gallery"):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    for name in (SCENES_FILE, README_FILE, SETTINGS_FILE):
+        (out / name).unlink(missing_ok=True)
 
 
 def _names(folder: Path) -> set[str]:

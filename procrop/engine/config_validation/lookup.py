@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from mmengine import registry as mmengine_registry
@@ -16,7 +17,6 @@ from mmengine.registry import Registry
 
 from procrop import registry as procrop_registry
 
-OWN_GROUPS = ("RETRIEVAL_BACKBONES", "KEY_TRANSFORMS", "INDEXES")
 MMCV_OPS = "MMCV_OPS"
 DEFAULT_SCOPE = "procrop"
 
@@ -25,17 +25,17 @@ class MissingPackage(Exception):
     """The type lives in a package that is known but not installed: nothing can be said about it."""
 
 
-def _roots() -> dict[str, Registry]:
-    roots = {
+def _roots(module: ModuleType) -> dict[str, Registry]:
+    return {
         name: value
-        for name, value in vars(mmengine_registry).items()
+        for name, value in vars(module).items()
         if isinstance(value, Registry) and value.parent is None
     }
-    roots.update({name: getattr(procrop_registry, name) for name in OWN_GROUPS})
-    return roots
 
 
-ROOTS = _roots()
+# registries that nothing in the OpenMMLab family has: RETRIEVAL_BACKBONES, INDEXES, ...
+OWN_GROUPS = tuple(_roots(procrop_registry))
+ROOTS = _roots(mmengine_registry) | _roots(procrop_registry)
 ALL_GROUPS = tuple(ROOTS)
 
 
@@ -73,7 +73,9 @@ def _child(registry: Registry, scope: str) -> Registry | None:
 
 def _chain(group: str, scope: str) -> list[Registry]:
     """The registries in which a name without a prefix is looked up: those of ``scope`` and its parents."""
-    root = ROOTS[group]
+    root = ROOTS.get(group)
+    if root is None:
+        return []
     _register_scope(scope)
     registry = _child(root, scope)
     if registry is None:  # not "or": a registry without entries is false
@@ -115,7 +117,7 @@ def _in_group(group: str, name: str, scope: str) -> Callable | None:
 
 def _in_scope(group: str, name: str, scope: str) -> Callable | None:
     """``scope.name``: like a name without a prefix in a config of that scope, so parents count as well."""
-    if group == MMCV_OPS or _child(ROOTS[group], scope) is None:
+    if group not in ROOTS or _child(ROOTS[group], scope) is None:
         return None
     return _in_group(group, name, scope)
 

@@ -1,16 +1,22 @@
 """Command-line overrides of a config, of which none can be misspelt unnoticed."""
 
 import argparse
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
 from . import lookup
+from .built_from import parts_of
 from .errors import ConfigError, Problem, did_you_mean
 from .implicit import implicit_keys, runner_keys
 from .places import FREE_KEYS, Path, place_of
-from .validate import Checker, dotted, is_component, raw_items
+from .signatures import Accepted, accepted_keys, default_of
+from .validate import Checker, describe, dotted, is_component, raw_items
+from .variables import overrides_without_effect
+
+_FREE = object()  # a place below which nothing can be said
 
 
 def merge_cfg_options(cfg: Config, options: Mapping[str, Any] | Sequence[str]) -> Config:
@@ -27,14 +33,20 @@ def merge_cfg_options(cfg: Config, options: Mapping[str, Any] | Sequence[str]) -
         Config: The same config.
 
     Raises:
-        ConfigError: A key that neither the config nor a signature knows (mmengine would add it without a word), or an
-            override that is not ``key=value``. Nothing after the wrong one is applied.
+        ConfigError: A key that neither the config nor a signature knows (mmengine would add it without a word), one
+            that has no effect because it names a variable of the file, or an override that is not ``key=value``.
+            Nothing after the wrong one is applied.
     """
     flat = dict(pair for key, value in _parsed(options).items() for pair in _flat(cfg, key, value))
+    problems = overrides_without_effect(raw_items(cfg), list(flat))
+    if problems:
+        raise ConfigError(problems)
     for key, value in sorted(flat.items(), key=lambda item: not item[0].endswith("type")):
-        problem = _problem(cfg, key)
-        if problem is not None:
-            raise ConfigError([problem])
+        walk = _Walk(cfg, key)
+        if walk.problem is not None:
+            raise ConfigError([walk.problem])
+        if walk.defaults:
+            cfg.merge_from_dict(walk.defaults)
         cfg.merge_from_dict({key: value})
     return cfg
 
@@ -70,56 +82,106 @@ def _flat(cfg: Config, key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _flat(cfg, f"{key}.{name}", item)
 
 
-def _problem(cfg: Config, key: str) -> Problem | None:
-    """What is wrong with one dotted key, or None."""
-    top = raw_items(cfg)
-    node, above, path = top, {}, ()
-    for part in key.split("."):
-        if isinstance(node, list | tuple):
-            if not part.isdigit() or int(part) >= len(node):
-                return _unknown(key, part, path, f"a list of {len(node)}", [str(i) for i in range(len(node))])
-            node, path = node[int(part)], (*path, int(part))
-            continue
-        if not isinstance(node, Mapping):
-            return Problem(
-                key, part, f"--cfg-options: `{key}` cannot be set: `{dotted(path)}` is {node!r}, no dict"
-            )
-        items = raw_items(node)
-        if part not in items:
-            return _missing(key, part, path, items, above, top.get("default_scope") or lookup.DEFAULT_SCOPE)
-        node, above, path = items[part], items, (*path, part)
-    return None
+class _Walk:
+    """The way along one dotted key, from the top of a config to the place that is overridden.
 
+    A part that the config leaves to the default of its component is entered as that default:
+    ``post_norm_cfg.eps=1e-6`` keeps the type that ``post_norm_cfg`` has by itself.
 
-def _missing(
-    key: str, part: str, path: Path, items: dict[str, Any], above: Mapping[str, Any], scope: str
-) -> Problem | None:
-    """A key that the config does not have: fine if the component at that place takes it."""
-    if not path:
-        known = runner_keys() | set(items)
-        return None if part in known else _unknown(key, part, path, "the config", known)
-    if any(step in FREE_KEYS for step in path):
+    Args:
+        cfg: The config.
+        key: The dotted key.
+
+    Attributes:
+        problem: What is wrong with the key, or None.
+        defaults: Defaults to put into the config first, by dotted key.
+    """
+
+    def __init__(self, cfg: Config, key: str) -> None:
+        self.key = key
+        self.top = raw_items(cfg)
+        self.scope = self.top.get("default_scope") or lookup.DEFAULT_SCOPE
+        self.checker = Checker(self.scope)
+        self.problem: Problem | None = None
+        self.defaults: dict[str, Any] = {}
+        node, above, path, made = self.top, {}, (), ()
+        for part in key.split("."):
+            if isinstance(node, list | tuple):
+                node, path, made = (
+                    self._item(node, part, path),
+                    (*path, int(part) if part.isdigit() else part),
+                    (),
+                )
+            elif isinstance(node, Mapping):
+                items = raw_items(node)
+                self.scope = items.get("_scope_") or self.scope
+                node, made = self._value(part, path, items, above, made)
+                above, path = items, (*path, part)
+            else:
+                text = f"--cfg-options: `{key}` cannot be set: `{dotted(path)}` is {node!r}, no dict"
+                self.problem = Problem(key, part, text)
+            if self.problem is not None or node is _FREE:
+                return
+
+    def _item(self, node: Sequence[Any], part: str, path: Path) -> Any:  # noqa: ANN401 (any config value)
+        if part.isdigit() and int(part) < len(node):
+            return node[int(part)]
+        self.problem = _unknown(
+            self.key, part, path, f"a list of {len(node)}", [str(i) for i in range(len(node))]
+        )
         return None
-    if is_component(items):
-        checker, place, scope = Checker(scope), place_of(path), items.get("_scope_") or scope
+
+    def _value(
+        self, part: str, path: Path, items: dict[str, Any], above: Mapping[str, Any], made: tuple[type, ...]
+    ) -> tuple[Any, tuple[type, ...]]:
+        """The value of a key, and the classes that it may be made into; _FREE where the rest cannot be judged."""
         try:
-            candidates = checker.candidates(items["type"], place, scope)
+            components = list(made) or self._components(items, path)
         except lookup.MissingPackage:
+            return items.get(part, _FREE), ()
+        inner = tuple(c for component in components for c in parts_of(component).get(part, ()))
+        if part in items:
+            return items[part], inner if isinstance(items[part], Mapping) else ()
+        self.problem = self._missing(part, path, items, above, components, made)
+        default = next(filter(None, (default_of(component, part) for component in components)), None)
+        if isinstance(default, Mapping) and ".".join(map(str, (*path, part))) != self.key:
+            self.defaults[dotted((*path, part))] = copy.deepcopy(dict(default))
+            return default, inner
+        return ({} if inner else _FREE), inner
+
+    def _components(self, items: dict[str, Any], path: Path) -> list[Callable]:
+        return (
+            self.checker.candidates(items["type"], place_of(path), self.scope) if is_component(items) else []
+        )
+
+    def _missing(
+        self,
+        part: str,
+        path: Path,
+        items: dict[str, Any],
+        above: Mapping[str, Any],
+        components: list[Callable],
+        made: tuple[type, ...],
+    ) -> Problem | None:
+        """A key that the config does not have: fine if the component at that place takes it."""
+        if any(step in FREE_KEYS for step in path):
             return None
-        accepted = [checker.accepted(component, items, place, scope) for component in candidates]
+        if not path:
+            what, accepted = "the config", [Accepted(runner_keys())]
+        elif made:
+            what, accepted = describe(made[0]), [accepted_keys(c) for c in made]
+        elif is_component(items):
+            place = place_of(path)
+            what = str(items["type"])
+            accepted = [self.checker.accepted(c, items, place, self.scope) for c in components]
+        elif (implicit := implicit_keys(path, items, above)) is not None:
+            what, accepted = implicit[0], [implicit[1]]
+        else:
+            what, accepted = "which has no such key", [Accepted(frozenset(items))]
         if any(a.open or part in a.names for a in accepted):
             return None
-        known = set(items).union(*(a.names for a in accepted))
-        return _unknown(key, part, path, str(items["type"]), known)
-    implicit = implicit_keys(path, items, above)
-    if implicit is not None:
-        what, accepted = implicit
-        return (
-            None
-            if accepted.open or part in accepted.names
-            else _unknown(key, part, path, what, accepted.names)
-        )
-    return _unknown(key, part, path, "which has no such key", items)
+        known = (set(items) if path else set()).union(*(a.names for a in accepted))
+        return _unknown(self.key, part, path, what, known)
 
 
 def _unknown(key: str, part: str, path: Path, what: str, known: Collection[str]) -> Problem:

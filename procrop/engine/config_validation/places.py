@@ -37,6 +37,7 @@ _TOP = [
     (r"(val|test)_evaluator(_\w+)?", _place("METRICS", "EVALUATOR")),
     ("visualizer", _place("VISUALIZERS")),
     ("log_processor", _place("LOG_PROCESSORS")),
+    ("gallery_source", _place("GALLERY_SOURCES")),
 ]
 
 _RETRIEVAL = [
@@ -107,6 +108,14 @@ def place_of(path: Path) -> Place:
     if (place := _match(_ANYWHERE, last)) is not None:
         return place
     return _MODEL_FIRST if top in ("model", "tta_model") else _ANY_PLACE
+
+
+def needs_type(path: Path) -> bool:
+    """Whether a dict at the place is always looked up in a registry of ProCrop's own by its ``type``."""
+    keys = [key for key in path if isinstance(key, str)]
+    if keys == ["gallery_source"]:
+        return True
+    return len(keys) == 2 and keys[0] == "retrieval" and _match(_RETRIEVAL, keys[1]) is not None
 
 
 def _match(table: list[tuple[str, Place]], key: str) -> Place | None:

@@ -1,16 +1,18 @@
 """Which keyword arguments a class or function takes, followed through ``**kwargs`` up the class chain.
 
 A class that hands its ``**kwargs`` to ``super().__init__`` takes what the next ``__init__`` of the chain takes, less
-what it fixes itself in that call. What happens to ``**kwargs`` is read from the source of ``__init__``; where they go
-anywhere else than up the chain, nothing can be said and every key is accepted.
+what it fixes itself in that call; likewise one that makes another class of them (``nn.MultiheadAttention(**kwargs)``).
+What happens to ``**kwargs`` is read from the source of ``__init__``; where they go anywhere else, nothing can be said
+and every key is accepted.
 """
 
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 # these end a chain: an argument that gets there raises a TypeError
 _CLOSED_ENDS = {"builtins.object", "torch.nn.modules.module.Module"}
@@ -148,7 +150,7 @@ def _with_kwargs(component: type, owner: type, init: Callable, names: frozenset[
 @dataclass
 class _KwargsUse:
     read: frozenset[str]  # names taken out of kwargs in the body
-    calls: list[ast.Call]  # calls of another __init__ that receive **kwargs
+    calls: list[ast.Call]  # calls of another __init__, or of another class, that receive **kwargs
 
 
 @cache
@@ -166,7 +168,7 @@ def _read_kwargs(init: Callable, rest: str) -> _KwargsUse | None:
             continue
         parent = parents[node]
         call = parents.get(parent)
-        if isinstance(parent, ast.keyword) and parent.arg is None and _is_init_call(call):
+        if isinstance(parent, ast.keyword) and parent.arg is None and _is_followed(call, init):
             calls.append(call)
         elif (name := _literal_read(node, parent, call)) is not None:
             read.add(name)
@@ -175,10 +177,40 @@ def _read_kwargs(init: Callable, rest: str) -> _KwargsUse | None:
     return _KwargsUse(frozenset(read), calls)
 
 
-def _is_init_call(call: ast.AST | None) -> bool:
-    return (
-        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "__init__"
-    )
+def _is_followed(call: ast.AST | None, init: Callable) -> bool:
+    """Whether a call is one of an ``__init__`` or of a class."""
+    if not isinstance(call, ast.Call):
+        return False
+    return _is_init(call.func) or named_class(call.func, init.__globals__) is not None
+
+
+def _is_init(func: ast.expr) -> bool:
+    return isinstance(func, ast.Attribute) and func.attr == "__init__"
+
+
+def named_class(func: ast.expr, namespace: Mapping[str, Any]) -> type | None:
+    """The class that an expression such as ``FFN`` or ``nn.Linear`` names among a module's globals, or None."""
+    if isinstance(func, ast.Name):
+        found = namespace.get(func.id)
+    elif isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+        found = getattr(namespace.get(func.value.id), func.attr, None)
+    else:
+        found = None
+    return found if inspect.isclass(found) else None
+
+
+def default_of(component: Callable, name: str) -> Any:  # noqa: ANN401 (any value)
+    """The default of one argument, looked up along the class chain; None where there is none."""
+    owners = component.__mro__ if inspect.isclass(component) else ()
+    functions = [_unwrap(vars(owner)["__init__"])[0] for owner in owners if "__init__" in vars(owner)]
+    for function in functions or [component]:
+        try:
+            parameter = inspect.signature(function).parameters.get(name)
+        except (TypeError, ValueError):
+            return None
+        if parameter is not None:
+            return None if parameter.default is parameter.empty else parameter.default
+    return None
 
 
 def _literal_read(node: ast.Name, parent: ast.AST, above: ast.AST | None) -> str | None:
@@ -194,9 +226,12 @@ def _literal_read(node: ast.Name, parent: ast.AST, above: ast.AST | None) -> str
 
 
 def _forwarded(component: type, owner: type, init: Callable, call: ast.Call) -> Accepted:
-    """What one ``....__init__(..., **kwargs)`` call accepts, less the arguments that the call itself gives."""
-    target = call.func.value
+    """What one call with ``**kwargs`` accepts, less the arguments that the call itself gives."""
     positional = list(call.args)
+    if not _is_init(call.func):
+        made = named_class(call.func, init.__globals__)
+        return _less(accepted_keys(made), _next_owner(made, 0), call, positional)
+    target = call.func.value
     mro = component.__mro__
     if isinstance(target, ast.Call) and isinstance(target.func, ast.Name) and target.func.id == "super":
         after = owner
@@ -211,9 +246,13 @@ def _forwarded(component: type, owner: type, init: Callable, call: ast.Call) -> 
         return _ANYTHING
     if next_owner is object and any(isinstance(a, ast.Starred) for a in positional):
         return _ANYTHING  # object stands in for the base class of a package that is not installed
-    accepted = _of_init(component, next_owner)
+    return _less(_of_init(component, next_owner), next_owner, call, positional)
+
+
+def _less(accepted: Accepted, owner: type, call: ast.Call, positional: list[ast.expr]) -> Accepted:
+    """The same without the arguments that a call of ``owner.__init__`` gives itself."""
     given = {keyword.arg for keyword in call.keywords if keyword.arg}
-    given.update(_positional_names(next_owner, positional))
+    given.update(_positional_names(owner, positional))
     return replace(accepted, names=accepted.names - given)
 
 

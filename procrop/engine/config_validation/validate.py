@@ -1,15 +1,16 @@
 """Check every component dict of a config against the signature of the class or function that it names."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.config.lazy import LazyAttr, LazyObject
 
 from . import lookup
+from .built_from import parts_of
 from .errors import ConfigError, Problem, did_you_mean, nearest
 from .implicit import implicit_keys, runner_keys
-from .places import FREE_COMPONENTS, FREE_KEYS, Path, Place, place_of
+from .places import FREE_COMPONENTS, FREE_KEYS, Path, Place, needs_type, place_of
 from .signatures import Accepted, accepted_keys
 from .top_level import misspelt_hooks, misspelt_top_level
 
@@ -20,8 +21,9 @@ _RESERVED = frozenset({"type", "_scope_", "_delete_"})
 def validate_config(cfg: Config) -> None:
     """Check the whole config before anything of it is built.
 
-    Every dict with a ``type`` is compared with the signature of what the type names; so are the parts with a fixed
-    set of keys and no type (dataloaders, ``env_cfg``, ``randomness``, ...). A key or type that does not exist is an
+    Every dict with a ``type`` is compared with the signature of what the type names; so are dicts without one that
+    their component makes into a class of its own choice (``encoder`` of a DETR) and the parts with a fixed set of
+    keys (dataloaders, ``env_cfg``, ``randomness``, ...). A key or type that does not exist is an
     error. Types that belong to a package that is not installed are left alone. Of top-level variables that nothing
     reads (old leftovers, raw material of other parts) only ProCrop's own components are checked: where a variable is
     used, the dict that it became is checked at its place.
@@ -92,8 +94,18 @@ class Checker:
         above: Mapping[str, Any],
         scope: str | None = None,
         is_variable: bool = False,
+        made: tuple[type, ...] = (),
     ) -> Iterator[Problem]:
-        """The problems at and below a node; ``is_variable`` where it belongs to a variable that nothing reads."""
+        """The problems at and below a node.
+
+        Args:
+            node: any value of the config.
+            path: keys from the top of the config to the node.
+            above: the dict that holds the node.
+            scope: where types without a prefix are looked up, if not in the config's scope.
+            is_variable: the node belongs to a variable that nothing reads.
+            made: classes of which the component above makes one out of the node.
+        """
         scope = scope or self.scope
         if isinstance(node, list | tuple):
             for index, item in enumerate(node):
@@ -103,35 +115,51 @@ class Checker:
         items = raw_items(node)
         scope = items.get("_scope_") or scope
         keys = [key for key in items if isinstance(key, str)]
-        if is_component(items):
-            yield from self._check_component(items, path, scope, is_variable)
+        component = None
+        if made:
+            checked = [(c, accepted_keys(c)) for c in made]
+            component = yield from self._check_keys(checked, [k for k in keys if k != "_delete_"], path)
+        elif is_component(items):
+            component = yield from self._check_component(items, path, scope, is_variable)
             if items["type"] in FREE_COMPONENTS:
                 return
+        elif items and needs_type(path):
+            known = ", ".join(lookup.names(place_of(path).groups, scope))
+            yield Problem(dotted(path), "type", f"`{dotted(path)}` names no `type`; there are: {known}")
         elif (implicit := implicit_keys(path, items, above)) is not None:
             what, accepted = implicit
             yield from self._unknown_keys(accepted, keys, path, what)
         for key in keys:
             if key not in FREE_KEYS:
-                yield from self.check(items[key], (*path, key), items, scope, is_variable)
+                made = parts_of(component).get(key, ()) if isinstance(items[key], Mapping) else ()
+                yield from self.check(items[key], (*path, key), items, scope, is_variable, made)
 
     def _check_component(
         self, items: dict[str, Any], path: Path, scope: str, is_variable: bool
-    ) -> Iterator[Problem]:
+    ) -> Generator[Problem, None, Callable | None]:
+        """The problems of a dict with a ``type``; returns what the type names, if that was checked."""
         place = place_of(path)
         try:
             candidates = self.candidates(items["type"], place, scope)
         except lookup.MissingPackage:
-            return
+            return None
         if not candidates:
             if not is_variable:
                 yield from self._unknown_type(items["type"], place, path, scope)
-            return
+            return None
         keys = [key for key in items if key not in _RESERVED]
         checked = [(c, self.accepted(c, items, place, scope)) for c in candidates]
-        best, accepted = min(checked, key=lambda pair: len(pair[1].unknown(keys)))
-        if is_variable and getattr(best, "__module__", "").partition(".")[0] != lookup.DEFAULT_SCOPE:
-            return
+        if is_variable and not _is_own(_likeliest(checked, keys)[0]):
+            return None
+        return (yield from self._check_keys(checked, keys, path))
+
+    def _check_keys(
+        self, checked: list[tuple[Callable, Accepted]], keys: list[str], path: Path
+    ) -> Generator[Problem, None, Callable]:
+        """The problems of the keys of a dict that becomes one of several components; returns the likeliest one."""
+        best, accepted = _likeliest(checked, keys)
         yield from self._unknown_keys(accepted, keys, path, describe(best))
+        return best
 
     def candidates(self, kind: Any, place: Place, scope: str) -> list[Callable]:
         """The objects that a ``type`` may name at a place; empty when there are none."""
@@ -170,7 +198,7 @@ class Checker:
             # nobody reads this key, and it looks like one that is read
             ignored = key not in accepted.names and accepted.ignored and bool(nearest(key, free, cutoff=0.85))
             if wrong or ignored:
-                hint = did_you_mean(key, free)
+                hint = did_you_mean(key, accepted.names)
                 yield Problem(dotted(path), key, f"unknown key `{key}` at `{dotted(path)}` ({what}): {hint}")
 
     def _unknown_type(self, kind: str, place: Place, path: Path, scope: str) -> Iterator[Problem]:
@@ -200,6 +228,15 @@ def describe(component: Callable) -> str:
     """The name of a component and the module it comes from."""
     name = getattr(component, "__name__", str(component))
     return f"{name} of {getattr(component, '__module__', '?')}"
+
+
+def _likeliest(checked: list[tuple[Callable, Accepted]], keys: list[str]) -> tuple[Callable, Accepted]:
+    """The component to which the fewest keys are unknown."""
+    return min(checked, key=lambda pair: len(pair[1].unknown(keys)))
+
+
+def _is_own(component: Callable) -> bool:
+    return getattr(component, "__module__", "").partition(".")[0] == lookup.DEFAULT_SCOPE
 
 
 def _looks_like_class(name: str) -> bool:

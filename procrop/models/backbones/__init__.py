@@ -1,5 +1,6 @@
 """Image backbones that mmdet does not have."""
 
 from .efficientnet_lite import EfficientNetLiteBackbone
+from .sam import SAMBackbone
 
-__all__ = ["EfficientNetLiteBackbone"]
+__all__ = ["EfficientNetLiteBackbone", "SAMBackbone"]

@@ -2,7 +2,24 @@
 made."""
 
 from .base import Embeddings, RetrievalBackbone
+from .clip import CLIPRetrieval
+from .distilled_keys import DistilledKeyRetrieval
+from .dreamsim import DreamSimRetrieval
 from .efficientnet_lite import EfficientNetLiteRetrieval
+from .hf_sam import HFSAMRetrieval
+from .lpips import LPIPSRetrieval
+from .sam import SAMRetrieval
 from .torch_retrieval import TorchRetrieval
 
-__all__ = ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"]
+__all__ = [
+    "CLIPRetrieval",
+    "DistilledKeyRetrieval",
+    "DreamSimRetrieval",
+    "EfficientNetLiteRetrieval",
+    "Embeddings",
+    "HFSAMRetrieval",
+    "LPIPSRetrieval",
+    "RetrievalBackbone",
+    "SAMRetrieval",
+    "TorchRetrieval",
+]

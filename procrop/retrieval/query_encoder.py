@@ -1,0 +1,58 @@
+"""Who may stand in for a gallery's encoder when a query comes."""
+
+import os
+from typing import TYPE_CHECKING
+
+from .backbones.base import RetrievalBackbone
+from .distilled_key_file import KeySpace
+from .gallery_format import GalleryError
+
+if TYPE_CHECKING:
+    from .gallery import Gallery
+
+
+def checked_query_encoder(
+    gallery: "Gallery", encoder: str | os.PathLike | RetrievalBackbone, device: str | None = None
+) -> RetrievalBackbone:
+    """The encoder, opened if it is a file, after a check that its keys lie where the gallery's indexed keys lie.
+
+    Args:
+        gallery: The gallery to be searched; its own encoder is not built.
+        encoder: A file of ``tools/distill_keys.py``, or an encoder with a `KeySpace` in its attribute ``space``.
+        device: Where an encoder that is opened here runs; None takes the CPU.
+
+    Raises:
+        GalleryError: The file cannot be used, or the encoder was made for another gallery's keys.
+    """
+    name = type(encoder).__name__
+    if isinstance(encoder, str | os.PathLike):
+        from .backbones.distilled_keys import DistilledKeyRetrieval
+
+        name = os.fspath(encoder)
+        try:
+            encoder = DistilledKeyRetrieval(encoder, device=device or "cpu")
+        except ValueError as error:
+            raise GalleryError(str(error)) from error
+    wanted, found = KeySpace.of_gallery(gallery), getattr(encoder, "space", None)
+    if found != wanted:
+        out = name if name.endswith(".safetensors") else "FILE"
+        raise GalleryError(
+            f"{name}: {_difference(wanted, found)}, so it cannot search {gallery.folder}; make the right one: "
+            f"python tools/distill_keys.py {gallery.folder} --out {out}"
+        )
+    return encoder
+
+
+def _difference(wanted: KeySpace, found: KeySpace | None) -> str:
+    if found is None:
+        return "does not say whose keys it gives"
+    if found.fingerprint != wanted.fingerprint:
+        return (
+            f"distilled from another encoder or key transform (fingerprint {found.fingerprint[:12]}, the gallery's is "
+            f"{wanted.fingerprint[:12]})"
+        )
+    if found.key_dim != wanted.key_dim:
+        return f"gives keys of length {found.key_dim}, the gallery's have {wanted.key_dim}"
+    if found.transform_sha256 != wanted.transform_sha256:
+        return "distilled from a gallery whose key transform learned something else"
+    return f"made for the metric {found.metric!r}, the gallery has {wanted.metric!r}"
