@@ -1,8 +1,12 @@
-"""Draw a toy data set: procedural photos in GAICD v2 layout, crops scored by a stated rule, and a gallery."""
+"""Draw a toy data set: procedural photos in GAICD v2 layout, crops scored by a stated rule, and a gallery.
+
+Exit codes: 0 done, 1 the disk refused, 2 not usable as asked.
+"""
 
 import argparse
 import os
 import sys
+from typing import NoReturn
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -54,6 +58,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def _stop(error: Exception, code: int) -> NoReturn:
+    """Say what is wrong and exit."""
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Make the data set that the command line asks for."""
     args = vars(parse_args(argv))
@@ -64,10 +74,16 @@ def main(argv: list[str] | None = None) -> None:
 
     try:
         settings = ToySettings(**{name: value for name, value in args.items() if value is not None})
+        jobs = settings.jobs()
+        if all(job.split == "gallery" for job in jobs):
+            what = "families and photos per family" if settings.hidden_style else "--images"
+            raise ToyDatasetError(f"a data set needs a photo that is no gallery photo: raise {what}")
         painted = write_toy_dataset(out, settings, workers, replace)
-    except (ToyDatasetError, OSError) as error:
-        sys.exit(f"error: {error}")
-    total = len(settings.jobs())
+    except ToyDatasetError as error:
+        _stop(error, 2)
+    except OSError as error:
+        _stop(error, 1)
+    total = len(jobs)
     print(f"{out}: {total} photos ({painted} painted now, {total - painted} were there)")
 
 

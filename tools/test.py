@@ -44,29 +44,34 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def test(args: argparse.Namespace) -> None:
     """Build the model and the test set, evaluate, write the figures."""
-    from mmengine.dist import is_main_process
-
     from procrop.engine import launch
-    from procrop.engine.prediction_dump import PredictionDump
-    from procrop.engine.runner import CropRunner
-    from procrop.io.atomic import write_json
 
     if not Path(args.checkpoint).is_file():
         raise launch.UsageError(f"{args.checkpoint}: no such checkpoint file")
     cfg = launch.read_config(args.config, args.work_dir) if args.config else config_inside(args)
-    launch.finish_config(cfg, args.cfg_options)
     launch.check_device(args.device)
+    launch.check_folders(cfg, args.cfg_options, ("test",))
+    launch.finish_config(cfg, args.cfg_options)
     cfg.work_dir = args.work_dir or cfg.work_dir
     cfg.launcher, cfg.load_from, cfg.resume = args.launcher, args.checkpoint, False
     if cfg.get("test_dataloader") is None:
         raise launch.UsageError("the config has no test_dataloader: nothing to test on")
+    figures = Path(cfg.work_dir, "test_metrics.json")
+    launch.check_outputs(cfg.work_dir, [args.dump, figures])
     launch.check_data(cfg, ("test",))
+
+    from mmengine.dist import is_main_process  # after the checks, which take less time than these imports
+
+    from procrop.engine.prediction_dump import PredictionDump
+    from procrop.engine.runner import CropRunner
+    from procrop.io.atomic import write_json
+
     runner = CropRunner.from_cfg(cfg)
     if args.dump:
         runner.test_evaluator.metrics.append(PredictionDump(args.dump))
     metrics = runner.test()
     if is_main_process():
-        write_json(Path(runner.work_dir, "test_metrics.json"), plain_numbers(metrics))
+        write_json(figures, plain_numbers(metrics))
         print("\n".join(f"{key:<40} {value}" for key, value in metrics.items()))
 
 

@@ -48,12 +48,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def train(args: argparse.Namespace) -> None:
     """Build everything, cheapest and likeliest to fail first, and train."""
     from procrop.engine import launch
-    from procrop.engine.runner import CropRunner
 
     cfg = launch.read_config(args.config, args.work_dir)
-    apply_options(cfg, args)
     launch.check_device(args.device, args.amp)
+    launch.check_folders(cfg, args.cfg_options, ("train", "val"))
+    apply_options(cfg, args)
+    launch.check_outputs(cfg.work_dir)
     launch.check_data(cfg, ("train", "val"))
+
+    from procrop.engine.runner import CropRunner  # after the checks, which take less time than this import
+
     CropRunner.from_cfg(cfg).train()
 
 

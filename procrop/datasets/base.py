@@ -35,7 +35,7 @@ class CropDataset(BaseDataset):
     generators are left as they were. The training loop tells the epoch through :meth:`set_epoch`.
 
     Args:
-        seed: seed of all random draws of the pipeline.
+        seed: seed of all random draws of the pipeline. A training replaces it by its own (EpochSeedHook).
         skip_bad_photos: in training, replace a photo or annotation that cannot be loaded by another sample,
             chosen from (seed, epoch, img_id), log it and count it in ``num_skipped``; otherwise the error,
             which names the file, is raised.
@@ -79,6 +79,13 @@ class CropDataset(BaseDataset):
     def num_skipped(self) -> int:
         """How many times a sample was replaced because its files could not be loaded."""
         return int(self._shared[1])
+
+    def check_files(self) -> None:
+        """See within a moment whether the files are there; for a dataset made with ``lazy_init``, which reads none.
+
+        Raises:
+            DatasetNotFoundError: they are not.
+        """
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on one sample under its own random state.

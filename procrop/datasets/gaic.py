@@ -1,6 +1,7 @@
 """GAICD, the grid-anchor based cropping dataset, versions 1 (2019) and 2 (2020)."""
 
 import math
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ _UNSCORED = -2.0
 BORDER_TOLERANCE = 2.0
 _LARGEST = 1e6
 _SHOWN = 5
+_SOURCE = (
+    "The download is linked from the GitHub page HuiZeng/Grid-Anchor-based-Image-Cropping-Pytorch; unpack\n"
+    "it so that the folders above exist, or point data_root at it.\n"
+    "Without the data, `make quickstart` runs the whole job on drawn photos; or step by step:\n"
+    "`python tools/make_toy_dataset.py data/toy --images 600`, then as in docs/getting_started.md with\n"
+    "configs/procrop_toy.py."
+)
+# the folder that the toy configs and the docs name
+_TOY_SOURCE = "These photos are drawn by: python tools/make_toy_dataset.py {root} --images 600"
 
 
 def parse_gaic_annotation(path: str | Path, strict: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -65,8 +75,12 @@ class GAICDataset(CropDataset):
 
     Photos lie in ``images/{split}/<id>.jpg``, annotations in ``annotations/{split}/<id>.txt`` or
     ``annotations/<id>.txt``. The ids of a split are the lines of ``splits/{split}.txt`` if that file exists, else
-    the photos of the split's folder. In version 1, which was published without a validation split, photos and
-    annotations of ``val`` are also looked for under ``train``.
+    the photos of the split's folder.
+
+    Version 1 was published without a validation split. Unless ``images/val`` has photos, ``splits/val.txt``
+    has to say which of the photos under ``train`` are ``val``; photos and annotations of ``val`` are looked for in its
+    own folders, then in those of ``train``. In version 1 ``train`` never has a photo that ``splits/val.txt`` names:
+    without ``splits/train.txt`` it is all the others of its folder, and an id in both files is an error.
 
     A file or line that cannot be used is an error that names it. With ``strict=False`` it is dropped, and
     ``report`` says what was dropped: reason -> list of places ('file:line', with what was expected where a file
@@ -81,11 +95,12 @@ class GAICDataset(CropDataset):
         strict: see above.
         check_sizes: compare boxes and photo while the list is made (reads every photo's header); otherwise
             LoadCropAnnotations does so when the photo is loaded.
-        split_file: file of ids to use instead of ``splits/{split}.txt``, relative to ``data_root``.
+        split_file: file of ids to use instead of ``splits/{split}.txt``, relative to ``data_root``. It is taken as it
+            is: what it shares with another split is up to who wrote it.
         **kwargs: arguments of CropDataset: ``pipeline``, ``test_mode``, ``seed``, ``indices``, ...
 
     Raises:
-        DatasetNotFoundError: folders or the split file are missing.
+        DatasetNotFoundError: folders or the split file are missing, or what tells ``val`` from ``train`` is.
         AnnotationError: some files or lines cannot be used (``strict``), or none at all can.
     """
 
@@ -119,14 +134,12 @@ class GAICDataset(CropDataset):
         """Find the photos of the split and read their annotations."""
         self.report = {}
         root = Path(self.data_root)
-        folders = [self.split] + (["train"] if self.version == "v1" and self.split == "val" else [])
-        photo_folders = [folder for folder in (root / "images" / name for name in folders) if folder.is_dir()]
-        if not photo_folders or not (root / "annotations").is_dir():
-            raise DatasetNotFoundError(self._how_to_get("a folder is missing"))
+        self.check_files()
+        photo_folders = [folder for folder in self._folders("images") if folder.is_dir()]
         photos = _photos_by_id(photo_folders)
         if not photos:
             raise DatasetNotFoundError(self._how_to_get(f"no photo in {photo_folders[0]}"))
-        annotation_folders = [root / "annotations" / name for name in folders] + [root / "annotations"]
+        annotation_folders = [*self._folders("annotations"), root / "annotations"]
         problems: list[tuple[str, str]] = []
         data_list = []
         for img_id, place in self._ids(root, photos, problems):
@@ -148,25 +161,57 @@ class GAICDataset(CropDataset):
             )
         return data_list
 
+    def check_files(self) -> None:
+        """See whether the folders and the split file are there, without reading them.
+
+        Raises:
+            DatasetNotFoundError: they are not.
+        """
+        root, file = Path(self.data_root), self._split_path()
+        if not (root / "annotations").is_dir() or not any(map(Path.is_dir, self._folders("images"))):
+            raise DatasetNotFoundError(self._how_to_get("a folder is missing"))
+        if self.split_file and not file.is_file():
+            raise DatasetNotFoundError(self._how_to_get(f"the split file {file} is missing"))
+        if self._is_part_of_train() and not file.is_file():
+            raise DatasetNotFoundError(
+                self._how_to_get(f"nothing says which photos of {root / 'images/train'} are for validation")
+            )
+
+    def _folders(self, kind: str) -> list[Path]:
+        """Where "images" or "annotations" of the split may lie, the likeliest first."""
+        names = [self.split] + ["train"] * (self.version == "v1" and self.split == "val")
+        return [Path(self.data_root, kind, name) for name in names]
+
+    def _split_path(self) -> Path:
+        return Path(self.data_root, self.split_file or f"splits/{self.split}.txt")
+
+    def _is_part_of_train(self) -> bool:
+        """Whether the split has no photos of its own: they lie among those of train."""
+        return self.version == "v1" and self.split == "val" and not self._own_photos()
+
+    def _own_photos(self) -> dict[str, list[Path]]:
+        """Photos of the split's own folder by id."""
+        return _photos_by_id([folder for folder in self._folders("images")[:1] if folder.is_dir()])
+
     def _ids(
         self, root: Path, photos: dict[str, list[Path]], problems: list[tuple[str, str]]
     ) -> Iterator[tuple[str, str]]:
         """Yield each id of the split with the place that names it."""
-        file = root / (self.split_file or f"splits/{self.split}.txt")
+        file, seen, held_out = self._split_path(), set(), set()
+        if self.version == "v1" and self.split == "train" and not self.split_file:
+            held_out = {img_id for _, img_id in _listed(root / "splits/val.txt")}
         if not file.is_file():
-            if self.split_file:
-                raise DatasetNotFoundError(self._how_to_get(f"the split file {file} is missing"))
-            yield from ((img_id, str(paths[0])) for img_id, paths in sorted(photos.items()))
+            for img_id in sorted(self._own_photos().keys() - held_out):
+                yield img_id, str(photos[img_id][0])
             return
-        seen = set()
-        for number, line in _lines(file):
-            img_id, place = _without_suffix(line.strip()), f"{file}:{number}"
-            if not img_id:
-                continue
+        for number, img_id in _listed(file):
+            place = f"{file}:{number}"
             if img_id in (".", "..") or "/" in img_id or "\\" in img_id or "\0" in img_id:
                 problems.append((place, "name that leaves the dataset's folders"))
             elif img_id in seen:
                 problems.append((place, "name listed twice"))
+            elif img_id in held_out:
+                problems.append((f"{place} ({img_id!r})", "name listed in splits/val.txt too"))
             else:
                 seen.add(img_id)
                 yield img_id, place
@@ -202,18 +247,32 @@ class GAICDataset(CropDataset):
 
     def _how_to_get(self, reason: str) -> str:
         root, split = self.data_root, self.split
-        note = " (version 1: val lies under train)" if self.version == "v1" else ""
-        return (
+        ids, own = "optional: one id per line", split
+        if self._is_part_of_train():
+            ids, own = "one id per line: the photos of images/train that are for validation", "train"
+        text = (
             f"GAICD {self.version}, split {split!r}, was not found in {root!r}: {reason}.\n"
             "Expected files:\n"
-            f"  {root}/images/{split}/<id>.jpg{note}\n"
-            f"  {root}/annotations/{split}/<id>.txt or {root}/annotations/<id>.txt\n"
-            f"  {root}/splits/{split}.txt (optional: one id per line)\n"
-            "The download is linked from the GitHub page HuiZeng/Grid-Anchor-based-Image-Cropping-Pytorch; unpack\n"
-            "it so that the folders above exist, or point data_root at it.\n"
-            "Without the data, `make quickstart` runs the whole job on drawn photos; or step by step:\n"
-            "`python tools/make_toy_dataset.py data/toy`, then train with configs/procrop_toy.py."
+            f"  {root}/images/{own}/<id>.jpg\n"
+            f"  {root}/annotations/{own}/<id>.txt or {root}/annotations/<id>.txt\n"
+            f"  {self._split_path()} ({ids})\n"
         )
+        if self._is_part_of_train() and not self.split_file:
+            folder = shlex.quote(str(root))
+            text += (
+                "Version 1 was published without a validation split, so you choose one, e.g. every 20th photo:\n"
+                f"  mkdir -p {folder}/splits && ls {folder}/images/train | awk 'NR % 20 == 0' > "
+                f"{folder}/splits/val.txt\n"
+                "Training then leaves these photos out.\n"
+            )
+        return text + (_TOY_SOURCE.format(root=root) if Path(root).name == "toy" else _SOURCE)
+
+
+def _listed(file: Path) -> list[tuple[int, str]]:
+    """Ids of a split file with their line numbers; none if it does not exist."""
+    lines = _lines(file) if file.is_file() else []
+    ids = [(number, _without_suffix(line.strip())) for number, line in lines]
+    return [(number, img_id) for number, img_id in ids if img_id]
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:

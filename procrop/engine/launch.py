@@ -1,13 +1,17 @@
 """What the command-line tools share: reading a config, checking the data, and errors without tracebacks.
 
-Exit codes: 0 done; 1 the run failed; 2 the command, the config, the data or the checkpoint is not usable; 130 Ctrl-C.
+Exit codes: 0 done; 1 the run failed (a full disk included); 2 the command, the config, the data, the checkpoint or the
+place to write to is not usable; 130 Ctrl-C.
+
+Nothing is imported here that the checks can do without: mmengine's hooks alone cost more than torch does.
 """
 
+import copy
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -15,9 +19,9 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
+from procrop.datasets.base import DatasetNotFoundError
 from procrop.engine.checkpoint import CheckpointError
 from procrop.engine.config_validation import ConfigError, merge_cfg_options, validate_config
-from procrop.engine.hooks.non_finite_loss_hook import NonFiniteLossError
 from procrop.engine.quiet import quieten
 from procrop.registry import DATASETS
 
@@ -59,6 +63,64 @@ def finish_config(cfg: Config, options: Sequence[str]) -> None:
     validate_config(cfg)
 
 
+def check_folders(cfg: Config, options: Sequence[str], splits: Sequence[str]) -> None:
+    """See whether the data are there at all, before the config is validated, which takes longer.
+
+    Args:
+        cfg: The config as read; it is not changed.
+        options: ``--cfg-options``.
+        splits: Of ``"train"``, ``"val"``, ``"test"``.
+
+    Raises:
+        UsageError: The files of a dataset are not there; the message is the dataset's own.
+    """
+    if options:
+        try:
+            cfg = merge_cfg_options(copy.deepcopy(cfg), options)
+        except ConfigError:  # finish_config says what is wrong; or nothing is, together with a named option
+            return
+    _enter_scope(cfg)
+    for _, dataset in _datasets(cfg, splits):
+        try:
+            bare = DATASETS.build({**dataset, "pipeline": [], "references": None, "lazy_init": True})
+            check = bare.check_files
+        except Exception:  # an unknown type or key, or another kind of dataset: checked in full later
+            continue
+        try:
+            check()
+        except DatasetNotFoundError as error:
+            raise UsageError(f"{error}{_needed_next(cfg, dataset)}") from error
+
+
+def check_outputs(folder: str | os.PathLike, files: Sequence[str | os.PathLike | None] = ()) -> None:
+    """Refuse a place that could not be written to, before there is anything to write.
+
+    Args:
+        folder: Folder to write into; made later if it does not exist.
+        files: Files to write, which may exist already; None is passed over.
+
+    Raises:
+        UsageError: A file is where a folder should be or the other way round, or a folder cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file, and a work folder is needed; name another with --work-dir")
+    for file in [Path(file) for file in files if file is not None]:
+        if file.is_dir():
+            raise UsageError(f"{file}: is a folder, and a file is to be written there; name a file")
+        _check_writable(file.parent, file)
+    _check_writable(folder, folder)
+
+
+def _check_writable(folder: Path, target: Path) -> None:
+    """Refuse a folder that cannot be made, or cannot be written to if it exists."""
+    present = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+    if not present.is_dir():
+        raise UsageError(f"{target}: cannot be made, since {present} is a file; name another place")
+    if not os.access(present, os.W_OK | os.X_OK):
+        raise UsageError(f"{target}: {present} cannot be written to; name another place")
+
+
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
     """Build the datasets and load a sample of each, before the model: what is missing shows within seconds.
 
@@ -69,14 +131,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     Raises:
         UsageError: A file or a folder is missing or malformed.
     """
-    quieten(MMLogger.get_current_instance())
-    init_default_scope(cfg.get("default_scope", "procrop"))
-    seen = []
-    for split in splits:
-        dataset = (cfg.get(f"{split}_dataloader") or {}).get("dataset")
-        if dataset is None or dataset in seen:
-            continue
-        seen.append(dataset)
+    _enter_scope(cfg)
+    for split, dataset in _datasets(cfg, splits):
         try:
             built = DATASETS.build(dataset)
             if len(built) == 0:
@@ -84,6 +140,35 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             built[0]  # opens what the pipeline reads: the photo, the gallery, the neighbour table
         except (ValueError, OSError) as error:
             raise UsageError(str(error)) from error
+
+
+def _enter_scope(cfg: Config) -> None:
+    """Have names looked up as the config says, without mmengine's remarks on it."""
+    quieten(MMLogger.get_current_instance())
+    init_default_scope(cfg.get("default_scope", "procrop"))
+
+
+def _datasets(cfg: Config, splits: Sequence[str]) -> Iterator[tuple[str, dict]]:
+    """Split and config of each dataset, equal ones once."""
+    seen = []
+    for split in splits:
+        dataset = (cfg.get(f"{split}_dataloader") or {}).get("dataset")
+        if dataset is not None and dataset not in seen:
+            seen.append(dataset)
+            yield split, dataset
+
+
+def _needed_next(cfg: Config, dataset: dict) -> str:
+    """Lines about the gallery and the table that a dataset's references need too, if they are missing."""
+    references = dataset.get("references") or {}
+    gallery, table, config = references.get("gallery"), references.get("table"), cfg.filename or "CONFIG"
+    missing = []
+    if gallery and not Path(gallery).is_dir():
+        command = f"python tools/gallery.py build {gallery} --photos DIR --retrieval {config}"
+        missing.append(f"a gallery of reference photos: {command}")
+    if table and not Path(table).is_file():
+        missing.append(f"its neighbour table: python tools/neighbours.py {config}")
+    return "".join(f"\n{word} {text}" for word, text in zip(("Next it needs", "Then"), missing, strict=False))
 
 
 def check_device(device: str, amp: bool = False) -> None:
@@ -117,12 +202,22 @@ def guarded(job: Callable[[], None], hint: Callable[[], str]) -> int:
             f"Out of GPU memory ({str(error).split('. ')[0]}). Use a smaller batch or image size, or --amp. {hint()}"
         )
         return 1
-    except NonFiniteLossError as error:
-        _say(str(error))
+    except OSError as error:
+        _say(f"{_reason(error)}. {hint()}")
         return 1
     except (RuntimeError, ValueError) as error:
         return _explain(error, hint)
     return 0
+
+
+def _reason(error: OSError) -> str:
+    """What the operating system refused, and where, in one line."""
+    if (
+        error.strerror is None
+    ):  # passed on by a loader's worker: a traceback as text, which ends with the reason
+        return str(error).strip().rpartition("\n")[2] or type(error).__name__
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{where}{error.strerror}"
 
 
 def _explain(error: RuntimeError | ValueError, hint: Callable[[], str]) -> int:
@@ -131,6 +226,11 @@ def _explain(error: RuntimeError | ValueError, hint: Callable[[], str]) -> int:
     if isinstance(error, CheckpointError | ConfigError | UsageError):
         _say(text, everywhere=False)
         return 2
+    from procrop.engine.hooks.non_finite_loss_hook import NonFiniteLossError
+
+    if isinstance(error, NonFiniteLossError):
+        _say(text)
+        return 1
     if "DataLoader worker" in text and "exited unexpectedly" in text + str(error.__cause__):
         _say(f"A data loading process died: often too little memory, so try fewer workers. {hint()}")
         return 1

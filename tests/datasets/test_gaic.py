@@ -2,12 +2,15 @@
 
 import os
 import re
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from procrop.datasets import (
     AnnotationError,
+    CropDataset,
     DatasetNotFoundError,
     GAICDataset,
     parse_gaic_annotation,
@@ -155,6 +158,60 @@ def test_version_1_keeps_val_under_train(gaic_root):
         GAICDataset(data_root=gaic_root, split="val", version="v2")
 
 
+def _ids(dataset):
+    return [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))]
+
+
+def _write_split(root, split, text):
+    (root / "splits").mkdir(exist_ok=True)
+    (root / f"splits/{split}.txt").write_text(text)
+
+
+def test_version_1_does_not_validate_on_training_photos(gaic_root):
+    """Without lists, val would be all of train."""
+    assert _ids(GAICDataset(data_root=gaic_root, version="v1")) == list("01234")
+    with pytest.raises(DatasetNotFoundError) as caught:
+        GAICDataset(data_root=gaic_root, split="val", version="v1")
+    text = str(caught.value)
+    assert f"{gaic_root}/splits/val.txt (one id per line" in text and "optional" not in text
+    command = next(line for line in text.splitlines() if line.startswith("  mkdir"))
+    subprocess.run(command.replace("% 20", "% 2"), shell=True, check=True)  # as a reader would
+    assert _ids(GAICDataset(data_root=gaic_root, split="val", version="v1")) == ["1", "3"]
+    assert _ids(GAICDataset(data_root=gaic_root, split="train", version="v1")) == ["0", "2", "4"]
+    assert len(GAICDataset(data_root=gaic_root, split="train")) == 5  # version 2: val lies elsewhere
+
+
+def test_version_1_val_photos_in_their_own_folder(gaic_root, write_sample):
+    write_sample(gaic_root, "val", "9")
+    assert _ids(GAICDataset(data_root=gaic_root, split="val", version="v1")) == ["9"]
+    assert len(GAICDataset(data_root=gaic_root, split="train", version="v1")) == 5
+    (gaic_root / "images/val/9.png").unlink()  # an empty folder is none
+    with pytest.raises(DatasetNotFoundError, match=r"nothing says which photos of .*images/train"):
+        GAICDataset(data_root=gaic_root, split="val", version="v1")
+
+
+def test_version_1_photo_in_both_lists_is_an_error(gaic_root):
+    _write_split(gaic_root, "train", "0\n3\n1.png\n")
+    _write_split(gaic_root, "val", "1\n2\n3.png\n")
+    with pytest.raises(AnnotationError) as caught:
+        GAICDataset(data_root=gaic_root, version="v1")
+    text = str(caught.value)
+    assert "2 annotation problem" in text
+    assert "train.txt:2 ('3')" in text and "train.txt:3 ('1')" in text and "splits/val.txt too" in text
+    dataset = GAICDataset(data_root=gaic_root, version="v1", strict=False)
+    assert _ids(dataset) == ["0"] and list(dataset.report) == ["name listed in splits/val.txt too"]
+    _write_split(gaic_root, "all", "0\n1\n2\n3\n")  # who names a file of his own means it
+    assert len(GAICDataset(data_root=gaic_root, version="v1", split_file="splits/all.txt")) == 4
+
+
+def test_files_are_checked_without_reading_them(gaic_root, tmp_path):
+    GAICDataset(data_root=gaic_root, lazy_init=True).check_files()
+    for wrong in (dict(split="test"), dict(split="val", version="v1"), dict(split_file="no.txt")):
+        with pytest.raises(DatasetNotFoundError):
+            GAICDataset(data_root=gaic_root, lazy_init=True, **wrong).check_files()
+    CropDataset(lazy_init=True).check_files()  # a format that does not say
+
+
 def test_indices_and_lazy_init(gaic_root, tmp_path):
     assert len(GAICDataset(data_root=gaic_root, indices=2)) == 2
     assert GAICDataset(data_root=gaic_root, indices=[4]).get_data_info(0)["img_id"] == "4"
@@ -182,6 +239,15 @@ def test_absent_data_set_says_what_is_expected_and_what_runs_without(tmp_path, v
     ):
         assert words in message
     assert isinstance(caught.value, ValueError)
+    for command in re.findall(r"python (tools/\w+\.py)", message):
+        assert (Path(__file__).parents[2] / command).is_file()
+
+
+def test_absent_toy_data_says_how_it_is_drawn(tmp_path):
+    with pytest.raises(DatasetNotFoundError) as caught:
+        GAICDataset(data_root=tmp_path / "toy")
+    assert f"python tools/make_toy_dataset.py {tmp_path}/toy --images 600" in str(caught.value)
+    assert "download" not in str(caught.value)
 
 
 def test_empty_photo_folder(tmp_path):

@@ -9,8 +9,9 @@ import pytest
 import torch
 from mmengine.dataset import Compose
 from tiny_training import TinyDataset, read_losses, tiny_config
-from torch.utils.data import ConcatDataset, Subset
+from torch.utils.data import ConcatDataset, DataLoader, Subset
 
+from procrop.datasets import CropDataset
 from procrop.engine.checkpoint import CheckpointError, load_checkpoint_file
 from procrop.engine.config_text import checkpoint_config
 from procrop.engine.hooks import NonFiniteLossError, RetrievalFingerprintHook
@@ -43,6 +44,33 @@ def test_epoch_reaches_wrapped_datasets():
     )
     EpochSeedHook().before_train_epoch(runner)
     assert [int(part.epoch) for part in inner] == [7, 7, 7]
+
+
+class DrawnSamples(CropDataset):
+    """Samples that are what the pipeline draws."""
+
+    def load_data_list(self):
+        return [dict(img_id=str(number)) for number in range(4)]
+
+
+def drawn(seed, workers=0, config_seed=0):
+    """Batches of a first epoch, the data within wrappers."""
+    parts = [DrawnSamples(seed=config_seed, pipeline=[lambda results: (results["img_id"], *draws())])] * 2
+    data = ConcatDataset([Subset(parts[0], [0, 3]), ConcatDataset([parts[1]])])
+    loader = DataLoader(data, batch_size=2, num_workers=workers, collate_fn=list)
+    runner = SimpleNamespace(train_dataloader=loader, seed=seed, epoch=0, rank=0, _randomness_cfg={})
+    hook = EpochSeedHook()
+    hook.before_train(runner)
+    hook.before_train_epoch(runner)
+    return [row for batch in loader for row in batch]
+
+
+def test_the_runs_seed_decides_what_the_data_draw():
+    """--seed would otherwise change the order of photos, and never how they are distorted."""
+    first, other = drawn(seed=1), drawn(seed=2)
+    assert [row[0] for row in first] == [row[0] for row in other] == list("030123")
+    assert all(a[i] != b[i] for a, b in zip(first, other, strict=True) for i in (1, 2, 3))
+    assert first == drawn(seed=1) == drawn(seed=1, workers=2) == drawn(seed=1, config_seed=9)
 
 
 def test_nan_stops_before_the_step(tmp_path):
@@ -130,9 +158,9 @@ class FakeReferences:
         return results
 
 
-def with_references(runner, fingerprint):
+def with_references(runner, fingerprint, shape=(4, 8)):
     dataset = runner.train_dataloader.dataset
-    dataset.pipeline = Compose([FakeReferences(fingerprint)])
+    dataset.pipeline = Compose([FakeReferences(fingerprint, shape)])
     return dataset
 
 
@@ -155,6 +183,9 @@ def test_checkpoint_carries_config_and_fingerprint(tmp_path):
     hook.after_load_checkpoint(runner, checkpoint)
     with_references(runner, "cd" * 32)
     with pytest.raises(CheckpointError, match="encoder abababababab.*made by cdcdcdcdcdcd"):
+        hook.after_load_checkpoint(runner, checkpoint)
+    with_references(runner, "ab" * 32, shape=(8, 4))  # another grid of tokens
+    with pytest.raises(CheckpointError, match=r"tokens \(4, 8\).*tokens \(8, 4\)"):
         hook.after_load_checkpoint(runner, checkpoint)
     with_references(runner, None)  # a run without references has nothing to compare
     hook.after_load_checkpoint(runner, checkpoint)

@@ -59,11 +59,65 @@ def test_help_imports_nothing_heavy(name):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+HEAVY = {
+    "mmengine.runner",
+    "mmengine.hooks",
+    "mmengine.optim",
+    "mmdet.models",
+    "mmdet.datasets",
+    "transformers",
+}
+
+
 def test_missing_dataset_stops_early(tmp_path):
-    done = run_tool("train.py", "configs/procrop_gaicv2.py", "--work-dir", tmp_path / "w", "--device", "cpu")
-    assert done.returncode == 2
+    """Before the config is validated and what a training needs is imported, which take seconds each."""
+    args = [
+        "tools/train.py",
+        "configs/procrop_gaicv2.py",
+        "--work-dir",
+        str(tmp_path / "w"),
+        "--device",
+        "cpu",
+    ]
+    code = f"import runpy, sys; sys.argv = {args}\n"
+    code += "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    code += f"except SystemExit as stop: print(stop.code, sorted({HEAVY} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "2 []"
     assert "Traceback" not in done.stderr and not (tmp_path / "w").exists()
-    assert "images/train" in done.stderr and "make quickstart" in done.stderr
+    for words in (
+        "images/train",
+        "make quickstart",
+        "tools/gallery.py build data/ava/gallery_index --photos DIR --retrieval configs/procrop_gaicv2.py",
+        "tools/neighbours.py configs/procrop_gaicv2.py",
+    ):
+        assert words in done.stderr
+
+
+def test_folders_are_checked_by_the_datasets_themselves(tmp_path):
+    from mmengine.config import Config
+    from mmengine.registry import DefaultScope
+
+    from procrop.engine.launch import UsageError, check_folders
+
+    for folder in ("images/val", "annotations"):
+        (tmp_path / folder).mkdir(parents=True)
+    data = dict(type="GAICDataset", data_root="no/such")
+    cfg = Config(
+        dict(train_dataloader=dict(dataset=data), val_dataloader=dict(dataset=dict(data, split="val")))
+    )
+    with DefaultScope.overwrite_default_scope("procrop"):
+        with pytest.raises(UsageError, match="no/such/images/val"):
+            check_folders(cfg, [], ("val",))
+        root = f"val_dataloader.dataset.data_root={tmp_path}"
+        check_folders(cfg, [root], ("val", "test"))
+        assert cfg.val_dataloader.dataset.data_root == "no/such"  # the options are merged once more, later
+        with pytest.raises(UsageError, match="no/such/images/train"):
+            check_folders(cfg, [root], ("train", "val"))
+        # what only the validation can explain is left to it
+        check_folders(cfg, ["train_dataloader.dataset.dataroot=x"], ("train",))
+        for wrong in (dict(type="GAICDatset"), dict(data, dataroot="x"), dict(data, split="trian")):
+            check_folders(Config(dict(train_dataloader=dict(dataset=wrong))), [], ("train",))
 
 
 def test_train_then_test(config, tmp_path, capsys):
@@ -128,6 +182,11 @@ def test_what_cannot_be_done_is_said(config, tmp_path, capsys):
     junk = tmp_path / "junk.pth"
     junk.write_text("junk")
     cases = [
+        (train, [str(config), "--work-dir", str(junk)], "junk.pth: is a file"),
+        (train, [str(config), "--work-dir", str(junk / "run")], f"cannot be made, since {junk} is a file"),
+        (test, [str(config), str(junk), "--dump", str(tmp_path)], f"{tmp_path}: is a folder"),
+        (test, [str(config), str(junk), "--dump", str(junk / "a.jsonl")], f"since {junk} is a file"),
+        (test, [str(config), str(junk), "--work-dir", str(junk)], "junk.pth: is a file"),
         (train, [str(tmp_path / "no.py")], "no.py: no such config file"),
         (train, [str(config), "--cfg-options", "model.widht=3"], "width"),
         (train, [str(config), "--cfg-options", "model.width"], "key=value"),
@@ -150,6 +209,53 @@ def test_what_cannot_be_done_is_said(config, tmp_path, capsys):
     assert (
         train.main([str(broken)]) == 2 and "broken.py: cannot be read as a config" in capsys.readouterr().err
     )
+
+
+def test_places_to_write_to(tmp_path, monkeypatch):
+    from procrop.engine import launch
+
+    (tmp_path / "out.jsonl").write_text("of an earlier run")
+    launch.check_outputs(tmp_path / "new/run", [tmp_path / "out.jsonl", tmp_path / "b/c.jsonl", None])
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]  # nothing is made yet
+    monkeypatch.setattr(launch.os, "access", lambda path, mode: Path(path) != tmp_path)
+    for folder, files in ((tmp_path / "new/run", []), (tmp_path.parent, [tmp_path / "out.jsonl"])):
+        with pytest.raises(launch.UsageError, match=f"{tmp_path} cannot be written to"):
+            launch.check_outputs(folder, files)
+
+
+def test_full_disk_is_one_line(config, tmp_path, capsys, monkeypatch):
+    from procrop.io import atomic
+
+    def full(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "fsync", full)
+    assert tool("train").main([str(config)]) == 1
+    err = capsys.readouterr().err.split("error: ")[-1]
+    assert (
+        err.startswith("No space left on device. Continue with: python tools/train.py")
+        and "Traceback" not in err
+    )
+
+
+def test_errors_of_the_system_name_the_file(capsys):
+    from procrop.engine.launch import guarded
+
+    passed_on = "Caught PermissionError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
+    passed_on += "  ...\nPermissionError: [Errno 13] Permission denied: 'b.jpg'\n"
+    for error, text in (
+        (OSError(30, "Read-only file system", "w/a.pth"), "error: w/a.pth: Read-only file system. Go on.\n"),
+        (
+            PermissionError(passed_on),
+            "error: PermissionError: [Errno 13] Permission denied: 'b.jpg'. Go on.\n",
+        ),
+    ):
+
+        def job(error=error):
+            raise error
+
+        assert guarded(job, lambda: "Go on.") == 1
+        assert capsys.readouterr().err == text
 
 
 def test_nan_and_interruption(config, tmp_path, capsys):

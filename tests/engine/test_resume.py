@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 from tiny_training import read_losses, tiny_config
+from toy_training import toy_config, train
 
 from procrop.engine.checkpoint import CheckpointError, load_checkpoint_file
 from procrop.engine.config_text import parse_config_text
@@ -62,6 +63,34 @@ def test_resume_equals_uninterrupted(tmp_path, workers, ema):
         assert a["message_hub"]["runtime_info"][key] == b["message_hub"]["runtime_info"][key]
     best = [sorted(p.name for p in folder.glob("best_*.pth")) for folder in (whole, parts)]
     assert best[0] == best[1] and len(best[0]) == 1
+
+
+@pytest.mark.slow
+def test_toy_procrop_resumes_exactly(toy_data, tmp_path):
+    """The real model on real loading: a worker that distorts photos, references, validation after every epoch."""
+
+    def config(name, **settings):
+        (tmp_path / name).mkdir(exist_ok=True)
+        cfg = toy_config(toy_data, tmp_path / name, batch=4, launcher="none")
+        cfg.train_dataloader.num_workers = 1
+        cfg.train_cfg.val_interval = 1
+        cfg.merge_from_dict(dict(experiment_name=f"{name}{len(settings)}", **settings))
+        return cfg
+
+    train(config("whole"))
+    with pytest.raises(KeyboardInterrupt):
+        train(config("parts"), stop_after=1)
+    assert [path.name for path in (tmp_path / "parts").glob("epoch_*.pth")] == ["epoch_1.pth"]
+    train(config("parts", resume="auto"))
+
+    losses = read_losses(tmp_path / "whole/losses")
+    assert len(losses) == 12 and len({loss for _, _, loss in losses}) == 12
+    assert read_losses(tmp_path / "parts/losses") == losses
+    a, b = (load_checkpoint_file(tmp_path / name / "epoch_3.pth") for name in ("whole", "parts"))
+    for part in ("state_dict", "optimizer", "param_schedulers"):
+        assert_same(a[part], b[part], part)
+    figures = [c["message_hub"]["log_scalars"]["val/crop/iou@1"].data[0].tolist() for c in (a, b)]
+    assert len(figures[0]) >= 2 and figures[0] == figures[1]
 
 
 def test_seed_follows_the_checkpoint_when_the_config_has_none(tmp_path):

@@ -31,13 +31,19 @@ def toy_config(data, folder, batch, launcher, config="configs/procrop_toy.py"):
     return cfg
 
 
-def run(cfg):
-    """Train and test; every rank writes the figures it has."""
+def train(cfg, stop_after=None):
+    """Train, or stop after an epoch as Ctrl-C does; every rank writes its losses."""
     from procrop.engine.runner import CropRunner
 
     runner = CropRunner.from_cfg(cfg)
-    runner.register_hook(LossLogHook(Path(cfg.work_dir, "losses")))
+    runner.register_hook(LossLogHook(Path(cfg.work_dir, "losses"), stop_after))
     runner.train()
+    return runner
+
+
+def run(cfg):
+    """Train and test; every rank writes the figures it has."""
+    runner = train(cfg)
     figures = dict(metrics={k: float(v) for k, v in runner.test().items()}, threads=torch.get_num_threads())
     Path(cfg.work_dir, f"metrics.{runner.rank}.json").write_text(json.dumps(figures))
 

@@ -168,13 +168,21 @@ def test_nan_never_wins():
         logits, boxes = real(f)
         logits, boxes = logits.clone(), boxes.clone()
         logits[-1, :, 2] = float("nan")
+        logits[-1, :, 1] = float("inf")
         boxes[-1, :, 4] = float("nan")
         return logits, boxes
 
     head.forward = broken
     out = head.predict(features(), [sample(), sample()])[0]
     assert out.scores.isfinite().all() and out.bboxes.isfinite().all()
-    assert (out.scores == 0).sum() == 2 and out.scores[0] > 0
+    assert (out.scores == 0).sum() == 3 and 0 < out.scores[0] < 1
+
+    given = torch.rand(2, 6, 4, generator=torch.Generator().manual_seed(2)) * 0.4 + 0.3
+    given[0, 5, 0] = float("nan")
+    votes = head.score_boxes(features(), given)
+    head.forward = lambda f: tuple(part[:, :, [0, 3]] for part in real(f))  # the other queries' votes
+    assert votes[0, 5] == 0 and (votes[0, :5] > 0).all()
+    torch.testing.assert_close(votes[:, :5], head.score_boxes(features(), given)[:, :5])
 
 
 def test_score_boxes_is_the_stated_vote():

@@ -21,13 +21,21 @@ class EpochSeedHook(Hook):
     its workers alike in every epoch. So there are two moments. Before the epoch, ahead of the loader's iterator, whose
     workers take their seeds from torch's generator at that time; and before the first step, when the first batch is
     drawn and only the model is left to draw. Exact for epoch-based training with non-persistent workers.
+
+    The training data take the run's seed, whatever ``seed`` their config gives: one number decides a run. Those of
+    validation and test keep theirs, so that runs with different seeds are measured alike.
     """
 
     priority = "HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        """Let sampler and workers follow the run's seed, which a resume may have set after they were built."""
+        """Let data, sampler and workers follow the run's seed, which a resume may have set after they were built."""
         loader = runner.train_dataloader
+        for dataset in _nested(
+            loader.dataset
+        ):  # the loader's workers copy it when they start, which is later
+            if hasattr(dataset, "seed"):
+                dataset.seed = runner.seed
         sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
         if hasattr(sampler, "seed") and not runner._randomness_cfg.get("diff_rank_seed", False):
             sampler.seed = runner.seed

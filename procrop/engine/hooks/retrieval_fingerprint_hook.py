@@ -51,7 +51,7 @@ class RetrievalFingerprintHook(Hook):
             if not isinstance(loop, BaseLoop):
                 continue
             for present in _retrievals(loop.dataloader.dataset):
-                if present["fingerprint"] != trained["fingerprint"]:
+                if _identity(present) != _identity(trained):
                     raise CheckpointError(
                         f"The checkpoint was trained with references of the encoder {trained['fingerprint'][:12]} "
                         f"(tokens {trained['token_shape']}), but the gallery of the data was made by "
@@ -77,6 +77,12 @@ def _retrievals(dataset: object) -> Iterator[dict[str, Any]]:
     for part in [*parts, *(getattr(dataset, "datasets", None) or [])]:
         if part is not None and hasattr(part, "__getitem__"):
             yield from _retrievals(part)
+
+
+def _identity(retrieval: dict[str, Any]) -> tuple[str, tuple[int, ...] | None]:
+    """What must be equal for a model to read the tokens: who made them, and their shape (a list in some files)."""
+    shape = retrieval.get("token_shape")
+    return retrieval["fingerprint"], None if shape is None else tuple(shape)
 
 
 def _only(found: list[dict[str, Any]]) -> dict[str, Any] | None:

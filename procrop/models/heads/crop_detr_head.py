@@ -32,7 +32,8 @@ class CropDETRHead(BaseCropHead):
 
     Only positive crops are matched (Hungarian, afresh in every layer) and regressed; an unmatched query is
     pushed towards 0, or towards a soft label that follows the annotated quality around it. All losses are
-    normalised by the number of positives over all processes.
+    normalised by the number of positives over all processes. A photo whose logits or boxes are not finite is not
+    matched: its losses are NaN, so that whoever watches the losses (NonFiniteLossHook) can name step and photo.
 
     Args:
         decoder (dict): Arguments of :class:`ConditionalCropDecoder`.
@@ -149,7 +150,17 @@ class CropDETRHead(BaseCropHead):
     def _targets_of_photo(
         self, logits: Tensor, boxes: Tensor, sample: CropDataSample
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Labels (N,), indices of the matched queries (P,), and their crops (P, 4) normalised cxcywh."""
+        """Labels (N,), indices of the matched queries (P,), and their crops (P, 4) normalised cxcywh.
+
+        Nothing can be matched to a query that is not finite: then every label is NaN, and every query has its own box
+        for a target, which is NaN where the box is.
+        """
+        if not bool(_finite(logits, boxes).all()):
+            return (
+                torch.full_like(logits, float("nan")),
+                torch.arange(len(logits), device=logits.device),
+                boxes,
+            )
         height, width = sample.img_shape[:2]
         factor = boxes.new_tensor([width, height, width, height])
         gt = sample.gt_instances
@@ -175,10 +186,7 @@ class CropDETRHead(BaseCropHead):
         photo, at least one pixel wide and high. A query without a finite score or box scores 0 with the whole
         photo as its box."""
         logits, boxes = self(features)
-        scores, boxes = logits[-1].sigmoid(), bbox_cxcywh_to_xyxy(boxes[-1])
-        finite = scores.isfinite() & boxes.isfinite().all(-1)
-        scores = torch.where(finite, scores, torch.zeros_like(scores))
-        boxes = torch.where(finite.unsqueeze(-1), boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
+        scores, boxes = _scored_boxes(logits[-1], boxes[-1])
         results = []
         for score, box, sample in zip(scores, boxes, data_samples, strict=True):
             score, order = score.sort(descending=True, stable=True)
@@ -197,11 +205,26 @@ class CropDETRHead(BaseCropHead):
             boxes (Tensor): (B, M, 4) normalised cxcywh of the unpadded photo.
 
         Returns:
-            Tensor: (B, M) float, at least 0; larger is better, comparable within one photo.
+            Tensor: (B, M) float, finite and at least 0; larger is better, comparable within one photo. A query without
+            a finite score or box has no vote, and a given box that is not finite gets none.
         """
         logits, predicted = self(features)
-        iou = bbox_overlaps(bbox_cxcywh_to_xyxy(boxes.float()), bbox_cxcywh_to_xyxy(predicted[-1]))
-        return torch.einsum("bmn,bn->bm", iou.pow(self.vote_gamma), logits[-1].sigmoid())
+        scores, voters = _scored_boxes(logits[-1], predicted[-1])
+        iou = bbox_overlaps(bbox_cxcywh_to_xyxy(boxes.float()), voters).nan_to_num(nan=0.0)
+        return torch.einsum("bmn,bn->bm", iou.pow(self.vote_gamma), scores)
+
+
+def _finite(logits: Tensor, boxes: Tensor) -> Tensor:
+    """Which queries have a finite logit (..., N) and box (..., N, 4): bool (..., N)."""
+    return logits.isfinite() & boxes.isfinite().all(-1)
+
+
+def _scored_boxes(logits: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (B, N) in [0, 1] and boxes (B, N, 4) xyxy of one layer; what is not finite scores 0 on the whole photo."""
+    finite = _finite(logits, boxes)
+    scores = torch.where(finite, logits.sigmoid(), torch.zeros_like(logits))
+    boxes = torch.where(finite.unsqueeze(-1), boxes, boxes.new_tensor([0.5, 0.5, 1.0, 1.0]))
+    return scores, bbox_cxcywh_to_xyxy(boxes)
 
 
 def _to_pixels(boxes: Tensor, ori_shape: tuple[int, int]) -> Tensor:

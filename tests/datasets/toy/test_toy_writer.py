@@ -166,8 +166,30 @@ def test_tool_passes_its_arguments_on(tool, tmp_path, capsys):
     assert "4 photos (4 painted now" in capsys.readouterr().out
     settings = json.loads((out / "toy.json").read_text())["settings"]
     assert settings["seed"] == 8 and settings["size"] == [96, 96] and settings["images"] == 3
-    with pytest.raises(SystemExit, match="error: .*another toy data set"):
+    with pytest.raises(SystemExit) as stop:
         tool.main([*command, "9"])
+    assert stop.value.code == 2 and "another toy data set" in capsys.readouterr().err
+
+
+NO_FAMILY = ["--hidden-style", "--families", "0", "--val-families", "0", "--test-families", "0"]
+
+
+@pytest.mark.parametrize("wrong", [["--images", "0"], NO_FAMILY], ids=["images", "families"])
+def test_tool_refuses_a_set_of_gallery_photos_alone(tool, tmp_path, capsys, wrong):
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(tmp_path / "data"), *wrong])
+    assert stop.value.code == 2 and "raise" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_tool_tells_a_full_disk_from_wrong_usage(tool, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("procrop.datasets.toy.writer.write_text", full)
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(tmp_path / "data"), "--images", "1", "--gallery", "0"])
+    assert stop.value.code == 1 and "No space left" in capsys.readouterr().err
 
 
 def test_tool_refuses_options_of_the_other_mode(tool, tmp_path):
