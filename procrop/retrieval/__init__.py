@@ -5,7 +5,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "backbones": ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"],
+        "backbones": [
+            "EfficientNetLiteRetrieval",
+            "Embeddings",
+            "LineCompositionRetrieval",
+            "RetrievalBackbone",
+            "TorchRetrieval",
+        ],
         "feature_store": ["FeatureStore", "FeatureStoreError"],
         "gallery": ["Gallery"],
         "gallery_builder": ["build_gallery"],

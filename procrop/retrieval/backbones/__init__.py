@@ -3,6 +3,13 @@ made."""
 
 from .base import Embeddings, RetrievalBackbone
 from .efficientnet_lite import EfficientNetLiteRetrieval
+from .line_composition import LineCompositionRetrieval
 from .torch_retrieval import TorchRetrieval
 
-__all__ = ["EfficientNetLiteRetrieval", "Embeddings", "RetrievalBackbone", "TorchRetrieval"]
+__all__ = [
+    "EfficientNetLiteRetrieval",
+    "Embeddings",
+    "LineCompositionRetrieval",
+    "RetrievalBackbone",
+    "TorchRetrieval",
+]
