@@ -14,7 +14,7 @@ import numpy as np
 # would make edges of noise and of the steps of 8 bits
 _TARGET_STD, _MAX_GAIN = 55.0, 3.0
 _BLUR = 1.0  # standard deviation in pixels of the working size; noise and JPEG blocks fall below the detector
-_SHORTEST = 0.03  # segments below this share of the frame are texture
+_SHORTEST = 0.05  # segments below this share of the frame are texture
 _MOST_SEGMENTS = 250  # the longest are kept: the comparison of all pairs stays cheap on grass and foliage
 # how far two segments may be out of line and still be pieces of one line
 _SAME_ANGLE, _SAME_OFFSET, _SAME_GAP = np.deg2rad(5.0), 0.012, 0.08
