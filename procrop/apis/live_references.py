@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from procrop.datasets.transforms import LoadReferences
-from procrop.io import sha256_file
+from procrop.retrieval.own_photos import own_photo_ids
 
 if (
     TYPE_CHECKING
@@ -73,12 +73,7 @@ class LiveReferences(LoadReferences):
 
     def _own_ids(self, path: str | None) -> np.ndarray:
         """Ids (n,) int64 of the gallery photos that are the photo itself or of its source."""
-        if path is None:
-            return np.zeros(0, dtype=np.int64)
-        gallery = self.gallery
-        own = set(gallery.ids_by_sha256.get(sha256_file(path), ()))
-        own.update(gallery.ids_of([os.path.relpath(os.path.realpath(path), gallery.photo_root.resolve())]))
-        return gallery.ids_of({gallery.source_ids[i] for i in own})
+        return np.zeros(0, dtype=np.int64) if path is None else own_photo_ids(self.gallery, path)
 
 
 def open_gallery(folder: str | os.PathLike, trained: Mapping[str, Any] | None, checkpoint: str) -> "Gallery":

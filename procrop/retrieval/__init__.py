@@ -6,10 +6,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "backbones": [
+            "CLIPRetrieval",
             "DistilledKeyRetrieval",
+            "DreamSimRetrieval",
             "EfficientNetLiteRetrieval",
             "Embeddings",
+            "HFSAMRetrieval",
+            "LPIPSRetrieval",
+            "LineCompositionRetrieval",
             "RetrievalBackbone",
+            "SAMRetrieval",
             "TorchRetrieval",
         ],
         "distillation": ["DistillSettings", "distill_keys"],

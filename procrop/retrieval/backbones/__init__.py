@@ -7,6 +7,7 @@ from .distilled_keys import DistilledKeyRetrieval
 from .dreamsim import DreamSimRetrieval
 from .efficientnet_lite import EfficientNetLiteRetrieval
 from .hf_sam import HFSAMRetrieval
+from .line_composition import LineCompositionRetrieval
 from .lpips import LPIPSRetrieval
 from .sam import SAMRetrieval
 from .torch_retrieval import TorchRetrieval
@@ -19,6 +20,7 @@ __all__ = [
     "Embeddings",
     "HFSAMRetrieval",
     "LPIPSRetrieval",
+    "LineCompositionRetrieval",
     "RetrievalBackbone",
     "SAMRetrieval",
     "TorchRetrieval",

@@ -1,0 +1,46 @@
+"""Retrieval encoders as they are named on a command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import procrop
+
+
+def read_encoders(specs: Sequence[str]) -> dict[str, dict]:
+    """The ``retrieval`` config of each encoder named on a command line.
+
+    Args:
+        specs: A config file that holds ``retrieval``, the name of a file in ``configs/_base_/retrieval`` without
+            suffix, or ``name=`` followed by either; without a name, the file's is taken.
+
+    Returns:
+        Name to ``retrieval`` dict, in the order given.
+
+    Raises:
+        ValueError: No such file, no ``retrieval`` in it, a name that is used twice or cannot name a folder.
+    """
+    from mmengine.config import Config
+
+    encoders: dict[str, dict] = {}
+    for spec in specs:
+        name, _, place = spec.rpartition("=")
+        path = _config_path(place)
+        name = name or path.stem
+        if name in encoders:
+            raise ValueError(f"two encoders are named {name!r}; give one another name: other={place}")
+        if name.startswith(".") or any(not (char.isalnum() or char in "-_.+") for char in name):
+            raise ValueError(f"{name!r} cannot name a folder; take letters, digits, - and _")
+        retrieval = Config.fromfile(path).to_dict().get("retrieval")
+        if not isinstance(retrieval, dict) or "backbone" not in retrieval:
+            raise ValueError(f"{path}: holds no `retrieval = dict(backbone=...)`")
+        encoders[name] = retrieval
+    return encoders
+
+
+def _config_path(place: str) -> Path:
+    folder = Path(procrop.__file__).parents[1] / "configs" / "_base_" / "retrieval"
+    for path in (Path(place), folder / f"{place}.py"):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in folder.glob("*.py"))) or "none is installed"
+    raise ValueError(f"{place!r} is neither a config file nor the name of an encoder ({known})")
