@@ -87,9 +87,8 @@ def keys_needed(faiss: Any, index: Any) -> tuple[int, str]:
     for part in parts(faiss, index):
         if isinstance(part, faiss.IndexIVF):
             needs.append((part.nlist, f"{part.nlist} lists"))
-        for code in (getattr(part, "pq", None), getattr(part, "fine_quantizer", None)):
-            if code is not None:
-                needs.append((code.ksub, f"codes of {code.nbits} bits"))
+        if getattr(part, "pq", None) is not None:
+            needs.append((part.pq.ksub, f"codes of {part.pq.nbits} bits"))
         if isinstance(part, faiss.OPQMatrix):
             needs.append((256, "the rotation OPQ"))
         elif isinstance(part, faiss.LinearTransform) and not part.is_trained:

@@ -27,7 +27,7 @@ from .ranking import Proposal, pair_scores, rank_exactly, slack_of, sort_by_scor
 _MAGIC = b"procrop faiss index\n"
 _VERSION = 2
 _SEED = 0
-# queries from which on a matrix product is faster than a loop over queries
+# queries from which on FAISS is told to compare by one matrix product
 _MATRIX_FROM = 4
 
 
@@ -92,6 +92,7 @@ class FaissIndex(VectorIndex):
         self._index = None
         self._ids = IdTable()
         self._largest = 0.0
+        self._squares: np.ndarray | None = None
 
     @property
     def dim(self) -> int | None:
@@ -144,6 +145,7 @@ class FaissIndex(VectorIndex):
         self._ids.add(ids)
         with self._threads():
             index.add(keys)
+        self._squares = None
         lengths = np.einsum("nd,nd->n", keys, keys, dtype=np.float64)
         self._largest = max(self._largest, float(np.sqrt(lengths.max())))
 
@@ -182,12 +184,29 @@ class FaissIndex(VectorIndex):
 
         def propose(block: np.ndarray, wanted: int) -> Proposal:
             wanted = min(wanted, len(self))
-            rows, near = self._look(self._index, queries[block], wanted)
+            look = self._compare if len(block) < _MATRIX_FROM else self._look_flat
+            rows, near = look(queries[block], wanted)
             return Proposal(rows, near, wanted == len(self))
 
         return rank_exactly(
             queries, k, exclusion, self.metric, slack, propose, self._ids.ids_of, self._vectors
         )
+
+    def _look_flat(self, queries: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._look(self._index, queries, wanted)
+
+    def _compare(self, queries: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `_look` over all keys, without FAISS, which gives a query one thread only."""
+        keys = self._matrix(self._index)
+        near = queries @ keys.T
+        if self.metric == "l2":
+            if self._squares is None:
+                self._squares = np.einsum("nd,nd->n", keys, keys)
+            near = 2 * near - self._squares - np.einsum("qd,qd->q", queries, queries)[:, None]
+        rows = np.argpartition(near, -wanted, axis=1)[:, -wanted:]
+        near = np.take_along_axis(near, rows, 1)
+        order = np.argsort(-near, axis=1)
+        return np.take_along_axis(rows, order, 1), np.take_along_axis(near, order, 1)
 
     def _look(
         self, index: object, queries: np.ndarray, wanted: int, params: object = None
@@ -213,10 +232,10 @@ class FaissIndex(VectorIndex):
             if looks_at_all(self._faiss, self._index, self.settings, wanted, effort):
                 break
             effort *= 2
-        flat = self._flat()
-        if len(waiting) and flat is not None:
+        everything = self._inner(("refine_index", "storage"))
+        if len(waiting) and everything is not None:
             # nodes that no link of a graph leads to
-            rows, near = self._look(flat, queries[waiting], wanted)
+            rows, near = self._look(everything, queries[waiting], wanted)
             ids[waiting], scores[waiting] = self._rank(queries, waiting, rows, near, k, exclusion)
         return ids, scores
 
@@ -239,14 +258,17 @@ class FaissIndex(VectorIndex):
             scores[which, column] = pair_scores(queries, block[which], chosen, self._vectors, self.metric)
         return sort_by_score(found, scores, k)
 
+    def _inner(self, names: tuple[str, ...]) -> object | None:
+        """The part of the index that holds all keys or codes row by row, or None."""
+        for name in names:
+            if hasattr(self._index, name):
+                return self._faiss.downcast_index(getattr(self._index, name))
+        return None
+
     def _flat(self) -> object | None:
         """The part that holds the very keys, row by row, or None."""
-        faiss, index = self._faiss, self._index
-        if isinstance(index, faiss.IndexRefine):
-            index = faiss.downcast_index(index.refine_index)
-        elif isinstance(index, faiss.IndexHNSW):
-            index = faiss.downcast_index(index.storage)
-        return index if isinstance(index, faiss.IndexFlat) else None
+        index = self._inner(("refine_index", "storage")) or self._index
+        return index if isinstance(index, self._faiss.IndexFlat) else None
 
     def _stores_keys(self) -> bool:
         return self._flat() is not None or isinstance(self._index, self._faiss.IndexIVFFlat)
@@ -258,7 +280,11 @@ class FaissIndex(VectorIndex):
             if self._index.direct_map.type == self._faiss.DirectMap.NoMap:
                 self._index.make_direct_map()
             return self._index.reconstruct_batch(rows)
-        return self._faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(-1, flat.d)[rows]
+        return self._matrix(flat)[rows]
+
+    def _matrix(self, flat: object) -> np.ndarray:
+        """The keys (n, d) float32 of a flat index, as a view into FAISS's memory."""
+        return self._faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(-1, flat.d)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the index; ``faiss.write_index`` is avoided, as it returns normally from a full disk."""

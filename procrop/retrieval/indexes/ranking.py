@@ -18,13 +18,14 @@ class Proposal(NamedTuple):
     """Candidates of q queries, c each, best first.
 
     Attributes:
-        rows: (q, c) int64, the index's own name of each key; -1 where there are no more.
-        near: (q, c) float32 scores, each within the search's `slack` of the true one, descending.
-        complete: Whether these are all keys there are for these queries.
+        rows: (q, c) int64, the index's own name of each key; -1 behind the last where there are no more.
+        near: (q, c) float32 scores they were chosen by, descending, each within the search's ``slack`` of the true
+            one; None when they are not known, and then every candidate is scored.
+        complete: Whether these are all keys there are.
     """
 
     rows: np.ndarray
-    near: np.ndarray
+    near: np.ndarray | None
     complete: bool
 
 
@@ -75,6 +76,7 @@ def rank_exactly(
     propose: Callable[[np.ndarray, int], Proposal],
     ids_of: Callable[[np.ndarray], np.ndarray],
     vectors: Callable[[np.ndarray], np.ndarray],
+    surplus: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k best keys of each query by (-float64 score, id), however many tie.
 
@@ -87,31 +89,38 @@ def rank_exactly(
         propose: Gives the ``wanted`` best candidates of some queries (q,), by their numbers.
         ids_of: Gives the ids of rows of any shape, -1 for -1.
         vectors: Gives the keys (n, d) float32 of rows (n,).
+        surplus: Candidates that may be excluded ones; None takes the most that a query excludes.
 
     Returns:
         ids (Q, k) int64, -1 where a query has fewer, and scores (Q, k) float64.
     """
     ids = np.full((len(queries), k), -1, np.int64)
     scores = np.full((len(queries), k), -np.inf)
-    waiting, wanted = np.arange(len(queries)), k + exclusion.largest + MARGIN
+    waiting = np.arange(len(queries))
+    wanted = k + MARGIN + (exclusion.largest if surplus is None else surplus)
     while len(waiting):
         unsettled = []
         for block in np.array_split(waiting, -(-len(waiting) * wanted // _RANKED_AT_ONCE)):
-            proposal = propose(block, wanted)
-            found = ids_of(proposal.rows)
-            free = (proposal.rows >= 0) & ~exclusion.mask(block, found)
+            rows, near, complete = propose(block, wanted)
+            found, limits = ids_of(rows), slack[block]
+            free = (rows >= 0) & ~exclusion.mask(block, found)
+            if near is None:
+                worth = rows >= 0
+            else:
+                worth = free & (near >= _border(near, free, k, 2 * limits)[:, None])
             exact = np.full(found.shape, -np.inf)
-            worth = free & (proposal.near >= _border(proposal.near, free, k, 2 * slack[block])[:, None])
             which, column = np.nonzero(worth)
-            exact[worth] = pair_scores(queries, block[which], proposal.rows[which, column], vectors, metric)
+            exact[worth] = pair_scores(queries, block[which], rows[which, column], vectors, metric)
+            last = exact[:, -1] if near is None else near[:, -1]
+            exact = np.where(free, exact, -np.inf)
             best = np.lexsort((found, -exact))[:, :k]
             top = np.take_along_axis(exact, best, 1)
             width = best.shape[1]
             ids[block, :width] = np.where(top > -np.inf, np.take_along_axis(found, best, 1), -1)
             scores[block, :width] = top
-            if not proposal.complete:
+            if not complete:
                 # a key that was not proposed may still be as good as the k-th
-                settled = (width == k) & (top[:, -1] - proposal.near[:, -1] > slack[block])
+                settled = (width == k) & (top[:, -1] - last > limits) | (rows[:, -1] < 0)
                 unsettled.append(block[~settled])
         waiting = np.concatenate(unsettled) if unsettled else waiting[:0]
         wanted *= 2
