@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "gallery_builder": ["build_gallery"],
         "gallery_format": ["GalleryError", "GalleryItem"],
         "gallery_plan": ["items_from_folder"],
-        "indexes": ["FaissIndex", "VectorIndex"],
+        "indexes": ["ElasticsearchIndex", "FaissIndex", "IndexServerError", "MilvusIndex", "VectorIndex"],
         "key_transforms": ["PCA", "Compose", "KeyTransform", "MeanPool", "NoTransform", "Normalise"],
         "neighbour_table": ["NeighbourTable", "NeighbourTableError", "Query"],
     },

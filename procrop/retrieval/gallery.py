@@ -323,14 +323,7 @@ class Gallery:
             return self.index.search(keys, k, self.ids_of(entries))
         if len(entries) != len(keys):
             raise ValueError(f"{len(keys)} queries need as many collections to exclude, not {len(entries)}")
-        found = [
-            self.index.search(key[None], k, self.ids_of(own)) for key, own in zip(keys, entries, strict=True)
-        ]
-        width = min(ids.shape[1] for ids, _ in found)
-        ids, scores = (
-            np.concatenate([row[:, :width] for row in column]) for column in zip(*found, strict=True)
-        )
-        return ids, scores
+        return self.index.search(keys, k, [self.ids_of(own) for own in entries])
 
     def ids_of(self, entries: Iterable[str | int]) -> np.ndarray:
         """Ids (n,) int64, ascending, of photos given by name or source id (all that have it) or by integer id."""

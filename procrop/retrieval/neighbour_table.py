@@ -162,9 +162,7 @@ class NeighbourTable:
             if chunk and (len(chunk) == _CHUNK or i == len(queries)):
                 keys = gallery.query_keys([image for _, image in chunk])
                 names += [query.query_id for query, _ in chunk]
-                rows += [
-                    _search_one(gallery, query, key, k) for (query, _), key in zip(chunk, keys, strict=True)
-                ]
+                rows += _search_all(gallery, [query for query, _ in chunk], keys, k)
                 chunk = []
         if not names:
             reason = f"; first: {rejected[0][1]}" if rejected else ""
@@ -238,11 +236,24 @@ def _distinct(queries: Iterable[Query | tuple[str, str, str]]) -> list[Query]:
     return list(distinct.values())
 
 
-def _search_one(gallery: Gallery, query: Query, key: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """One query's row: ids (k,) padded with -1, scores (k,) padded with 0."""
-    same_source = gallery.ids_of([query.source_id])
+def _search_all(
+    gallery: Gallery, queries: Sequence[Query], keys: np.ndarray, k: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each query's row: ids (k,) padded with -1, scores (k,) padded with 0."""
+    barred = [_barred(gallery, query) for query in queries]
+    ids, scores = gallery.search_keys(keys, k, barred)
+    if ids.shape[1] == k:
+        return list(zip(ids, scores, strict=True))
+    # together they are cut to what the poorest of them has
+    rows = []
+    for key, own in zip(keys, barred, strict=True):
+        ids, scores = gallery.search_keys(key[None], k, [own])
+        padding = (0, k - ids.shape[1])
+        rows.append((np.pad(ids[0], padding, constant_values=-1), np.pad(scores[0], padding)))
+    return rows
+
+
+def _barred(gallery: Gallery, query: Query) -> np.ndarray:
+    """Ids (E,) int64 of the gallery photos of a query's source and of those with the very bytes of its file."""
     same_bytes = np.array(gallery.ids_by_sha256.get(sha256_file(query.path), []), np.int64)
-    ids, scores = gallery.search_keys(key[None], k, np.concatenate([same_source, same_bytes]))
-    row_ids, row_scores = np.full(k, -1, np.int64), np.zeros(k, np.float32)
-    row_ids[: ids.shape[1]], row_scores[: ids.shape[1]] = ids[0], scores[0]
-    return row_ids, row_scores
+    return np.concatenate([gallery.ids_of([query.source_id]), same_bytes])

@@ -2,6 +2,9 @@
 made."""
 
 from .base import VectorIndex
+from .elasticsearch_index import ElasticsearchIndex
 from .faiss_index import FaissIndex
+from .milvus_index import MilvusIndex
+from .server_index import IndexServerError
 
-__all__ = ["FaissIndex", "VectorIndex"]
+__all__ = ["ElasticsearchIndex", "FaissIndex", "IndexServerError", "MilvusIndex", "VectorIndex"]
