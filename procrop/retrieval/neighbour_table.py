@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from procrop.io.atomic import write_bytes
-from procrop.io.manifest import sha256_file
 from procrop.io.photo import read_photo
 from procrop.io.progress import progress
 
 from .gallery import Gallery
+from .own_photos import own_photo_ids
 
 _VERSION = 1
 _CHUNK = 32
@@ -136,8 +136,8 @@ class NeighbourTable:
     ) -> "NeighbourTable":
         """Search the gallery for every query.
 
-        Neither a gallery photo of the query's source nor one with the very bytes of the query's file is
-        taken. Queries that cannot be read are set aside in ``rejected``.
+        Neither a gallery photo of the query's source is taken, nor one with the very bytes of the query's file, nor
+        one of that photo's source. Queries that cannot be read are set aside in ``rejected``.
 
         Args:
             queries: Photos with their ids and sources.
@@ -254,6 +254,5 @@ def _search_all(
 
 
 def _barred(gallery: Gallery, query: Query) -> np.ndarray:
-    """Ids (E,) int64 of the gallery photos of a query's source and of those with the very bytes of its file."""
-    same_bytes = np.array(gallery.ids_by_sha256.get(sha256_file(query.path), []), np.int64)
-    return np.concatenate([gallery.ids_of([query.source_id]), same_bytes])
+    """Ids (E,) int64 of the gallery photos that are a query, or of its source by its name or by its content."""
+    return np.concatenate([gallery.ids_of([query.source_id]), own_photo_ids(gallery, query.path)])

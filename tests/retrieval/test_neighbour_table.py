@@ -53,6 +53,15 @@ def test_a_copy_under_another_name_is_not_found_either(tmp_path, gallery, photos
     assert 7 not in table.ids
 
 
+def test_a_copys_siblings_are_not_found_either(tmp_path, photos, retrieval):
+    """The copy has another name and another source, but its content gives away which source it is."""
+    items = [GalleryItem(p, f"source{i % 4}") for i, p in enumerate(sorted(photos.iterdir()))]
+    gallery = build_gallery(tmp_path / "s", items, retrieval, photos)
+    shutil.copy(photos / "p007.png", tmp_path / "holiday.png")
+    ids, _ = NeighbourTable.build([("x", "x", tmp_path / "holiday.png")], gallery, 20).lookup("x", 20)
+    assert sorted(ids) == [i for i in range(20) if i % 4 != 3]
+
+
 def test_nothing_of_the_same_source_is_found(tmp_path, photos, retrieval):
     items = [GalleryItem(p, f"source{i % 4}") for i, p in enumerate(sorted(photos.iterdir()))]
     gallery = build_gallery(tmp_path / "s", items, retrieval, photos)
