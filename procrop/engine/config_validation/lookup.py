@@ -16,7 +16,7 @@ from mmengine.registry import Registry
 
 from procrop import registry as procrop_registry
 
-OWN_GROUPS = ("RETRIEVAL_BACKBONES", "KEY_TRANSFORMS", "INDEXES")
+OWN_GROUPS = ("RETRIEVAL_BACKBONES", "KEY_TRANSFORMS", "INDEXES", "GALLERY_SOURCES")
 MMCV_OPS = "MMCV_OPS"
 DEFAULT_SCOPE = "procrop"
 

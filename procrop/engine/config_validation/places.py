@@ -37,6 +37,7 @@ _TOP = [
     (r"(val|test)_evaluator(_\w+)?", _place("METRICS", "EVALUATOR")),
     ("visualizer", _place("VISUALIZERS")),
     ("log_processor", _place("LOG_PROCESSORS")),
+    ("gallery_source", _place("GALLERY_SOURCES")),
 ]
 
 _RETRIEVAL = [
