@@ -32,6 +32,9 @@ class VectorIndex(ABC):
     def __len__(self) -> int:
         """Number of keys held."""
 
+    def train(self, keys: np.ndarray) -> None:  # noqa: B027
+        """Learn from a sample of keys (N, d) float32 before the first `add`; most indexes have nothing to learn."""
+
     @abstractmethod
     def add(self, ids: np.ndarray, keys: np.ndarray) -> None:
         """Add keys (N, d) float32 under ids (N,) int64 >= 0, none of which is held already.
