@@ -39,9 +39,12 @@ RETRIEVAL_BACKBONES = Registry("retrieval backbone", scope=_SCOPE, locations=["p
 KEY_TRANSFORMS = Registry("key transform", scope=_SCOPE, locations=["procrop.retrieval.key_transforms"])
 # nearest-neighbour search over keys
 INDEXES = Registry("vector index", scope=_SCOPE, locations=["procrop.retrieval.indexes"])
+# lists of photos that galleries are built of
+GALLERY_SOURCES = Registry("gallery source", scope=_SCOPE, locations=["procrop.retrieval.sources"])
 
 __all__ = [
     "DATASETS",
+    "GALLERY_SOURCES",
     "HOOKS",
     "INDEXES",
     "KEY_TRANSFORMS",

@@ -2,23 +2,40 @@
 """Build, check and search a gallery of reference photos.
 
     python tools/gallery.py build OUT --photos DIR --retrieval CONFIG
+    python tools/gallery.py build OUT --list FILE [--root DIR] --retrieval CONFIG
+    python tools/gallery.py build OUT --source ava --root DIR [--top 55000] --retrieval CONFIG
     python tools/gallery.py build OUT --gaicd ROOT --split train --retrieval CONFIG    (with crop annotations)
+    python tools/gallery.py build OUT --retrieval CONFIG        (its `gallery_source = dict(type=..., ...)`)
+    torchrun --nproc_per_node=8 tools/gallery.py build OUT ...  (in 8 processes that see the same folder)
+    python tools/gallery.py build PART --shard 0/8 ...          (a part, to be merged)
+    python tools/gallery.py merge OUT PART ...
     python tools/gallery.py verify OUT
     python tools/gallery.py info OUT
     python tools/gallery.py search OUT --query PHOTO [--k 10] [--exclude NAME ...]
 
-A build that was interrupted goes on where it was; one that is up to date ends at once.
+A build that was interrupted goes on where it was; one that is up to date ends at once. docs/galleries.md says more.
 Exit codes: 0 done, 1 some photos rejected or problems found (they are listed), 2 not usable as asked.
 """
 
 import argparse
+import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from procrop.retrieval import Gallery, GalleryItem
+    from procrop.retrieval import Gallery
+    from procrop.retrieval.sources import GallerySource
 
 _SHOWN = 20
+# what --source takes, and the class it stands for; further settings of these go into a config's gallery_source
+_SOURCES = {
+    "ava": "AVASource",
+    "cgl": "CGLSource",
+    "cpc": "CPCSource",
+    "gaicd": "GAICDSource",
+    "unsplash-lite": "UnsplashLiteSource",
+}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -27,23 +44,14 @@ def make_parser() -> argparse.ArgumentParser:
         prog="gallery.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    build = commands.add_parser("build", help="encode photos and index them")
-    build.add_argument("out", help="folder of the gallery")
-    photos = build.add_mutually_exclusive_group(required=True)
-    photos.add_argument("--photos", metavar="DIR", help="folder of photos, searched recursively")
-    photos.add_argument("--gaicd", metavar="ROOT", help="a GAICD dataset, whose annotated crops are kept too")
-    build.add_argument("--split", default="train", help="split of --gaicd (default: %(default)s)")
-    build.add_argument(
-        "--version", default="v2", choices=["v1", "v2"], help="of --gaicd (default: %(default)s)"
-    )
-    build.add_argument(
-        "--retrieval", required=True, metavar="CONFIG", help="config file that holds `retrieval`"
-    )
-    build.add_argument("--device", help="torch device of the encoder (default: the config's)")
-    build.add_argument("--workers", type=int, default=2, help="threads reading photos (default: %(default)s)")
-    build.add_argument("--shard-size", type=int, default=256, help="photos per shard (default: %(default)s)")
-    build.set_defaults(run=run_build)
-    verify = commands.add_parser("verify", help="check every file and every photo")
+    add_build(commands.add_parser("build", help="encode photos and index them"))
+    merge = commands.add_parser("merge", help="join the parts that build --shard made")
+    merge.add_argument("out", help="folder of the gallery")
+    merge.add_argument("parts", nargs="+", metavar="PART", help="folders of all parts")
+    merge.add_argument("--photos", metavar="DIR", help="where the photos are (default: as the parts note it)")
+    merge.add_argument("--refit", action="store_true", help="fit the key transform anew")
+    merge.set_defaults(run=run_merge)
+    verify = commands.add_parser("verify", help="check every file, every photo and the encoders")
     verify.add_argument("out", help="folder of the gallery")
     verify.set_defaults(run=run_verify)
     info = commands.add_parser("info", help="say what a gallery is")
@@ -63,66 +71,187 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_build(args: argparse.Namespace) -> int:
-    """Build a gallery or bring it up to date."""
-    from procrop.retrieval import build_gallery, items_from_folder
-
-    retrieval = read_retrieval(args.retrieval)
-    if args.device:
-        retrieval["backbone"]["device"] = args.device
-    if args.gaicd:
-        items, root = gaicd_items(args.gaicd, args.split, args.version)
-    else:
-        items, root = items_from_folder(args.photos), args.photos
-    gallery = build_gallery(
-        args.out, items, retrieval, root, shard_size=args.shard_size, workers=args.workers
+def add_build(build: argparse.ArgumentParser) -> None:
+    """Arguments of ``build``."""
+    build.add_argument("out", help="folder of the gallery, or of the part")
+    photos = build.add_mutually_exclusive_group()
+    photos.add_argument("--photos", metavar="DIR", help="folder of photos, searched recursively")
+    photos.add_argument(
+        "--list",
+        metavar="FILE",
+        help="file of paths, one a line; or .jsonl with path, source_id, crops, scores",
     )
-    print(f"{args.out}: {len(gallery)} photos, {len(gallery.rejected)} rejected")
-    return list_rejected(gallery)
+    photos.add_argument("--gaicd", metavar="ROOT", help="a GAICD dataset, whose annotated crops are kept too")
+    photos.add_argument(
+        "--source", choices=sorted(_SOURCES), help="a dataset with a selection rule of its own"
+    )
+    build.add_argument(
+        "--root", metavar="DIR", help="folder of the --source, or that a --list is relative to"
+    )
+    build.add_argument("--top", type=int, help="of --source ava: how many of the best photos")
+    build.add_argument("--split", default="train", help="of --gaicd (default: %(default)s)")
+    build.add_argument(
+        "--version", default="v2", choices=["v1", "v2"], help="of --gaicd (default: %(default)s)"
+    )
+    build.add_argument(
+        "--retrieval", required=True, metavar="CONFIG", help="config file that holds `retrieval`"
+    )
+    build.add_argument("--dry-run", action="store_true", help="say what the gallery will take, and stop")
+    build.add_argument("--shard", metavar="I/N", help="build part I of N, from 0, for `merge`")
+    build.add_argument("--refit", action="store_true", help="fit the key transform anew")
+    build.add_argument("--device", help="torch device of the encoders (default: the config's)")
+    build.add_argument("--workers", type=int, default=2, help="threads reading photos (default: %(default)s)")
+    build.add_argument("--shard-size", type=int, default=256, help="photos per shard (default: %(default)s)")
+    build.set_defaults(run=run_build)
 
 
-def read_retrieval(config: str) -> dict:
-    """The ``retrieval`` dict of a config file, every key of which is checked.
+def run_build(args: argparse.Namespace) -> int:
+    """Build a gallery, a part or a share of one, or bring it up to date."""
+    from procrop.retrieval import build_gallery, build_part, build_share
+
+    retrieval, source = read_config(args)
+    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    part = parse_shard(args.shard) if args.shard else None
+    if part and processes > 1:
+        raise ValueError(
+            "--shard is for processes that do not know of each other: leave it out under torchrun"
+        )
+    items = source.items()
+    listed = rank == 0 and show_report(source)
+    work = args.out, items, retrieval, source.root
+    options = dict(shard_size=args.shard_size, workers=args.workers)
+    if args.dry_run:
+        return run_dry(args.out, len(items), retrieval)
+    if part:
+        photos = build_part(*work, *part, **options)
+        print(
+            f"{args.out}: part {args.shard} with {photos} photos; join all parts with tools/gallery.py merge"
+        )
+        return 1 if listed else 0
+    if rank > 0:
+        build_share(*work, rank, processes, **options)
+        return 0
+    gallery = build_gallery(
+        *work,
+        refit=args.refit,
+        processes=processes,
+        on_cost=lambda cost: print(*cost.lines(args.out), sep="\n", file=sys.stderr),
+        **options,
+    )
+    return max(say_done(gallery), int(listed))
+
+
+def run_dry(out: str, photos: int, retrieval: dict) -> int:
+    """Print what a gallery will take."""
+    from procrop.retrieval.gallery_cost import estimate_cost
+    from procrop.retrieval.gallery_encoders import GalleryEncoders
+
+    print(*estimate_cost(GalleryEncoders(retrieval), photos).lines(out), sep="\n")
+    return 0
+
+
+def read_config(args: argparse.Namespace) -> "tuple[dict, GallerySource]":
+    """The ``retrieval`` dict of the config file and the source of photos: command line > config.
 
     Raises:
-        ValueError: There is no such file, it holds no ``retrieval``, or a key or type in it does not exist.
+        ValueError: There is no such file, it or the command line lacks one of them, or a key does not exist.
     """
     from procrop.engine import launch
+    from procrop.registry import GALLERY_SOURCES
 
-    cfg = launch.read_config(config, None)
+    cfg = launch.read_config(args.retrieval, None)
     launch.finish_config(cfg, [])
-    retrieval = cfg.to_dict().get("retrieval")
+    cfg = cfg.to_dict()
+    retrieval = cfg.get("retrieval")
     if not isinstance(retrieval, dict) or "backbone" not in retrieval:
         raise ValueError(
-            f"{config}: holds no `retrieval = dict(backbone=...)`; see configs/_base_/retrieval/efficientnet_lite0.py"
+            f"{args.retrieval}: holds no `retrieval = dict(backbone=...)`; "
+            f"see configs/_base_/retrieval/efficientnet_lite0.py"
         )
-    return retrieval
+    for name in ("backbone", "token_backbone"):
+        if args.device and retrieval.get(name):
+            retrieval[name]["device"] = local_device(args.device)
+    return retrieval, GALLERY_SOURCES.build(source_config(args) or config_source(args, cfg))
 
 
-def gaicd_items(root: str, split: str, version: str) -> "tuple[list[GalleryItem], str]":
-    """The photos of a GAICD split with their scored crops, and the folder that holds them all."""
-    import os
+def source_config(args: argparse.Namespace) -> dict | None:
+    """The source that the command line asks for, if it does.
 
-    from procrop.registry import DATASETS
-    from procrop.retrieval import GalleryItem
+    Raises:
+        ValueError: Arguments that do not go together.
+    """
+    if args.top is not None and args.source != "ava":
+        raise ValueError("--top goes with --source ava")
+    if args.root and not (args.source or args.list):
+        raise ValueError("--root goes with --source or --list")
+    if args.photos:
+        return dict(type="FolderSource", root=args.photos)
+    if args.list:
+        return dict(type="FileListSource", path=args.list, root=args.root)
+    if args.gaicd:
+        return dict(type="GAICDSource", root=args.gaicd, split=args.split, version=args.version)
+    if args.source is None:
+        return None
+    if not args.root:
+        raise ValueError(f"--source {args.source} needs --root, the folder of the dataset")
+    config = dict(type=_SOURCES[args.source], root=args.root)
+    if args.source == "gaicd":
+        config.update(split=args.split, version=args.version)
+    return config if args.top is None else {**config, "top": args.top}
 
-    dataset = DATASETS.build(
-        dict(type="GAICDataset", data_root=root, split=split, version=version, pipeline=[])
-    )
-    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    items = [GalleryItem(d["img_path"], d["source_id"], d["gt_bboxes"], d["gt_scores"]) for d in infos]
-    return items, os.path.commonpath([os.path.dirname(os.path.abspath(item.path)) for item in items])
+
+def config_source(args: argparse.Namespace, cfg: dict) -> dict:
+    """The config's own source."""
+    if not isinstance(cfg.get("gallery_source"), dict):
+        raise ValueError(
+            f"name the photos with --photos, --list, --source or --gaicd, or put "
+            f"`gallery_source = dict(type=...)` into {args.retrieval}"
+        )
+    return cfg["gallery_source"]
 
 
-def list_rejected(gallery: "Gallery") -> int:
-    """Print the photos that were set aside; the exit code."""
+def local_device(device: str) -> str:
+    """The device of this process: under torchrun each takes a GPU of its own."""
+    rank = os.environ.get("LOCAL_RANK")
+    return f"cuda:{rank}" if device == "cuda" and rank is not None else device
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``I/N`` as two numbers.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not int(match[1]) < int(match[2]):
+        raise ValueError(f"--shard takes I/N with I from 0 to N - 1, e.g. 0/4, not {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def show_report(source: "GallerySource") -> bool:
+    """Print what the source left out; whether there was anything."""
+    for line in source.report_lines():
+        print(f"  left out: {line}", file=sys.stderr)
+    return bool(source.report)
+
+
+def say_done(gallery: "Gallery") -> int:
+    """Print what was built and the photos that were set aside; the exit code."""
     from procrop.retrieval.gallery_format import REJECTED_FILE
 
+    print(f"{gallery.folder}: {len(gallery)} photos, {len(gallery.rejected)} rejected")
     for entry in gallery.rejected[:_SHOWN]:
         print(f"  rejected {entry['name']!r}: {entry['reason']}", file=sys.stderr)
     if len(gallery.rejected) > _SHOWN:
         print(f"  ... all of them in {gallery.folder / REJECTED_FILE}", file=sys.stderr)
     return 1 if gallery.rejected else 0
+
+
+def run_merge(args: argparse.Namespace) -> int:
+    """Join parts."""
+    from procrop.retrieval import merge_parts
+
+    return say_done(merge_parts(args.out, args.parts, args.photos, args.refit))
 
 
 def run_verify(args: argparse.Namespace) -> int:
@@ -131,8 +260,7 @@ def run_verify(args: argparse.Namespace) -> int:
 
     try:
         gallery = Gallery.open(args.out)
-        gallery.backbone()
-        problems = gallery.verify()
+        problems = gallery.verify(encoders=True)
     except ValueError as error:
         problems = [str(error)]
     for problem in problems:

@@ -14,13 +14,9 @@ from mmengine.logging import print_log
 
 from procrop.io import PhotoError
 
+from .errors import AnnotationError, DatasetNotFoundError
 
-class AnnotationError(ValueError):
-    """An annotation that cannot be used; the message names the file, the line, the reason and the remedy."""
-
-
-class DatasetNotFoundError(ValueError):
-    """The files of a dataset are not there; the message says which are expected and how to get them."""
+__all__ = ["AnnotationError", "CropDataset", "DatasetNotFoundError"]
 
 
 class CropDataset(BaseDataset):

@@ -79,6 +79,15 @@ class FolderLock:
         aside.unlink()
 
 
+def is_locked(path: str | os.PathLike) -> bool:
+    """Whether a process that lives, or one of another host, holds the lock at ``path``."""
+    path = Path(path)
+    try:
+        return not _is_stale(path.read_text(encoding="ascii"), time.time() - path.stat().st_mtime)
+    except OSError:
+        return False
+
+
 def _is_stale(text: str, age: float) -> bool:
     try:
         holder = json.loads(text)

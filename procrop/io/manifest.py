@@ -1,8 +1,8 @@
 """The manifest of a cache folder: what is in it, byte for byte, and what made it.
 
-A manifest holds a kind and format version, the fingerprint of the component that made the files, and the
-SHA-256 and size of each file. It holds no timestamp, host or absolute path: equal work gives an equal
-manifest.
+A manifest holds a kind and format version, the fingerprint of the component that made the files, the SHA-256
+and size of each file, and a SHA-256 over itself. It holds no timestamp, host or absolute path: equal work gives
+an equal manifest.
 """
 
 import hashlib
@@ -76,17 +76,24 @@ def write_manifest(
         "files": table,
         "extra": extra or {},
     }
+    manifest["sha256"] = sha256_json(manifest)
     write_json(folder / MANIFEST_NAME, manifest)
     return manifest
 
 
-def read_manifest(folder: str | os.PathLike, kind: str, version: int) -> dict:
-    """Read a folder's manifest and check that it is of the wanted kind and version.
+def read_manifest(folder: str | os.PathLike, kind: str, version: int, name: str = MANIFEST_NAME) -> dict:
+    """Read a folder's manifest and check that it is intact and of the wanted kind and version.
+
+    Args:
+        folder: The cache folder.
+        kind: What it should be.
+        version: Format version that this program reads.
+        name: The manifest's file in ``folder``.
 
     Raises:
-        ManifestError: No manifest (never finished), unreadable, of another kind, or of another version.
+        ManifestError: No manifest (never finished), unreadable, of another kind or version, or changed.
     """
-    path = Path(folder) / MANIFEST_NAME
+    path = Path(folder) / name
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -106,6 +113,9 @@ def read_manifest(folder: str | os.PathLike, kind: str, version: int) -> dict:
             f"{path}: format version {manifest['version']} is {age} than version {version}, which this program reads; "
             f"build the {kind} again"
         )
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    if manifest.get("sha256") != sha256_json(rest):
+        raise ManifestError(f"{path}: its bytes have changed since it was written; build the {kind} again")
     return manifest
 
 

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,21 @@ class FeatureStoreError(ValueError):
     """A store that is absent, damaged, or of another version."""
 
 
+def write_rows(path: str | os.PathLike, rows: np.ndarray) -> str:
+    """Write rows (n, ...) as one ``.npy`` shard, atomically; equal rows give equal bytes.
+
+    Returns:
+        Hex SHA-256 of the file.
+    """
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(rows), version=(1, 0), allow_pickle=False)
+    data = buffer.getbuffer()
+    write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
 class FeatureStore:
-    """Append-only rows of one shape, in numbered ``.npy`` shards of any number of rows.
+    """Append-only rows of one shape, in ``.npy`` shards of any number of rows.
 
     ``store.json`` lists complete shards only: a shard is written whole, then listed. Files that a killed
     process left unlisted are ignored and overwritten by the next `append`. Rows are read through memory maps
@@ -50,6 +63,27 @@ class FeatureStore:
     ) -> "FeatureStore":
         """Begin an empty store in ``folder``; one that is there already is forgotten."""
         store = cls(Path(folder), tuple(int(n) for n in row_shape), np.dtype(dtype), [])
+        store._write_list()
+        return store
+
+    @classmethod
+    def assemble(
+        cls,
+        folder: str | os.PathLike,
+        row_shape: Sequence[int],
+        dtype: str | np.dtype,
+        shards: Iterable[tuple[str, int, str]],
+    ) -> "FeatureStore":
+        """Make a store of files that are in ``folder`` already, as `write_rows` leaves them.
+
+        Args:
+            folder: Where the files are.
+            row_shape: Shape of a row.
+            dtype: Type of the values.
+            shards: (file name, rows, hex SHA-256) in the order of their rows.
+        """
+        listed = [{"file": file, "rows": rows, "sha256": digest} for file, rows, digest in shards]
+        store = cls(Path(folder), tuple(int(n) for n in row_shape), np.dtype(dtype), listed)
         store._write_list()
         return store
 
@@ -103,12 +137,9 @@ class FeatureStore:
             raise ValueError(
                 f"{self.folder}: holds rows of {self.dtype} {self.row_shape}, not {rows.dtype} {rows.shape[1:]}"
             )
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, np.ascontiguousarray(rows), version=(1, 0), allow_pickle=False)
-        data = buffer.getvalue()
         name = f"{len(self._shards):05d}.npy"
-        write_bytes(self.folder / name, data)
-        self._shards.append({"file": name, "rows": len(rows), "sha256": hashlib.sha256(data).hexdigest()})
+        digest = write_rows(self.folder / name, rows)
+        self._shards.append({"file": name, "rows": len(rows), "sha256": digest})
         self._set_bounds()
         self._write_list()
 

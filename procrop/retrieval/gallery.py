@@ -1,6 +1,5 @@
 """A gallery of reference photos: look up neighbours, tokens, photos and crops."""
 
-import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from procrop.io.manifest import ManifestError, read_manifest, sha256_file, sha256_json, verify_manifest
+from procrop.io.manifest import ManifestError, read_manifest, sha256_file, sha256_json
 from procrop.registry import INDEXES, RETRIEVAL_BACKBONES
 
 from .backbones.base import RetrievalBackbone
@@ -24,10 +23,11 @@ from .gallery_format import (
     VERSION,
     GalleryError,
     PhotoRecord,
-    read_shard_table,
 )
+from .gallery_shards import read_shard_table
+from .gallery_verify import verify_gallery
 from .indexes.base import VectorIndex
-from .key_transforms import KeyTransform, build_key_transform, raw_keys
+from .key_transforms import KeyTransform, build_key_transform, raw_keys, read_state
 
 # names, source ids or integer ids: one collection, or one per query
 Exclude = Iterable[str | int] | Sequence[Iterable[str | int]] | None
@@ -81,7 +81,7 @@ class Gallery:
             )
         try:
             records = [
-                r for i in range(manifest["extra"]["shards"]) for r in read_shard_table(folder, i).records
+                r for name in manifest["extra"]["shards"] for r in read_shard_table(folder, name).records
             ]
         except FileNotFoundError as error:
             raise GalleryError(f"{error.filename}: missing; build the gallery again") from error
@@ -129,7 +129,8 @@ class Gallery:
 
     @property
     def retrieval_cfg(self) -> dict:
-        """The retrieval config it was built with (``backbone``, ``key_transform``, ``index``), as plain values."""
+        """The retrieval config it was built with (``backbone``, ``key_transform``, ``index``, and ``token_backbone``
+        where the tokens come from another encoder), as plain values."""
         return self.manifest["extra"]["retrieval"]
 
     @property
@@ -226,10 +227,14 @@ class Gallery:
 
     @cached_property
     def index(self) -> VectorIndex:
-        """The index over the transformed keys; its checksum is verified when it is opened."""
+        """The index over the transformed keys; its file is compared with the manifest when it is opened.
+
+        Raises:
+            GalleryError: It is damaged, or the index of another gallery.
+        """
         config = self.retrieval_cfg["index"] or {"type": "FaissIndex"}
         try:
-            index = INDEXES.get(config["type"]).open(self.folder / INDEX_FILE)
+            index = INDEXES.get(config["type"]).open(self._checked_file(INDEX_FILE))
         except ValueError as error:
             raise GalleryError(str(error)) from error
         if len(index) != len(self):
@@ -241,19 +246,31 @@ class Gallery:
     @cached_property
     def key_transform(self) -> KeyTransform:
         """The transform with what it learned at the build; its file's checksum is verified."""
-        path = self.folder / TRANSFORM_FILE
+        path = self._checked_file(TRANSFORM_FILE)
         try:
-            data = path.read_bytes()
-            if sha256_file(path) != self.manifest["files"][TRANSFORM_FILE]["sha256"]:
-                raise ValueError("its bytes have changed since it was written")
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                state = dict(arrays)
-            return build_key_transform(self.retrieval_cfg["key_transform"]).load_state(state)
-        except (OSError, ValueError, KeyError) as error:
+            transform = build_key_transform(self.retrieval_cfg["key_transform"])
+            return transform.load_state(read_state(path.read_bytes()))
+        except (OSError, ValueError) as error:
             raise GalleryError(f"{path}: {error}; build the gallery again") from error
 
+    def _checked_file(self, name: str) -> Path:
+        """The path of a file whose bytes are those that the manifest lists."""
+        path = self.folder / name
+        try:
+            same = sha256_file(path) == self.manifest["files"][name]["sha256"]
+        except OSError as error:
+            raise GalleryError(
+                f"{path}: cannot be read ({error.strerror}); build the gallery again"
+            ) from error
+        if not same:
+            raise GalleryError(
+                f"{path}: its bytes have changed since the gallery was built, or it belongs to another gallery; "
+                f"build the gallery again"
+            )
+        return path
+
     def backbone(self, device: str | None = None) -> RetrievalBackbone:
-        """The encoder that made this gallery, built from the manifest; kept for the next call.
+        """The encoder that made the keys, and makes those of queries; built from the manifest, kept for the next call.
 
         Raises:
             GalleryError: The encoder has changed since (other weights or preprocessing).
@@ -348,32 +365,14 @@ class Gallery:
             table.setdefault(record.sha256, []).append(i)
         return table
 
-    def verify(self, photos: bool = True) -> list[str]:
-        """Check every file against the manifest, the counts, and (with ``photos``) the photos themselves.
+    def verify(self, photos: bool = True, encoders: bool = False) -> list[str]:
+        """Check every file against the manifest, and (with ``photos``) the photos, and (with ``encoders``) whether the
+        encoders of today are those that made the gallery.
 
         Returns:
             One line per problem, naming the file; empty when all is well.
         """
-        problems = verify_manifest(self.folder)
-        if photos:
-            for i, record in enumerate(self.records):
-                path = self.photo_path(i)
-                try:
-                    if sha256_file(path) != record.sha256:
-                        problems.append(
-                            f"{path}: the photo has changed since the gallery was built; build it again"
-                        )
-                except OSError as error:
-                    problems.append(
-                        f"{path}: the photo cannot be read ({error.strerror}); restore it or build again"
-                    )
-        if not problems:
-            try:
-                len(self.index)
-                self.key_transform  # noqa: B018 (opened to see whether it opens)
-            except ValueError as error:
-                problems.append(str(error))
-        return problems
+        return verify_gallery(self, photos, encoders)
 
     def info(self) -> dict:
         """What the gallery is, as plain values for people."""
@@ -384,7 +383,10 @@ class Gallery:
             "rejected": extra["rejected"],
             "photo folder": str(self.photo_root),
             "encoder": self.retrieval_cfg["backbone"]["type"],
+            "token encoder": self.retrieval_cfg.get("token_backbone", self.retrieval_cfg["backbone"])["type"],
             "key transform": self.retrieval_cfg["key_transform"],
+            "fitted on": extra["fitted_on"],
+            "index": self.retrieval_cfg["index"],
             "metric": self.metric,
             "tokens": self.token_shape,
             "annotated": sum(bool(r.crops) for r in self.records),

@@ -1,5 +1,6 @@
 """What a gallery build will do: the photos, their names, and the folder it writes to."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -17,7 +18,9 @@ from .gallery_format import (
     KEYS,
     KIND,
     LOCK_FILE,
+    PARTS,
     PHOTOS,
+    PREVIOUS_FILE,
     REJECTED_FILE,
     TOKENS,
     TRANSFORM_FILE,
@@ -28,18 +31,54 @@ from .gallery_format import (
 
 @dataclass
 class PlannedPhoto:
-    """An item with its name, what its file holds, and its annotations as they will be compared."""
+    """An item with its name, what its file holds, and its annotations as they will be compared.
+
+    Attributes:
+        item: What was asked for.
+        name: Path relative to the photo folder, with forward slashes.
+        source_id: The item's, or the name without suffix.
+        sha256: Hex SHA-256 of the file once `hash_photo` has read it; None when it cannot be read.
+        stamp: Size and time of change of the file when it was hashed.
+    """
 
     item: GalleryItem
     name: str
     source_id: str
-    sha256: str | None
+    sha256: str | None = None
+    stamp: tuple[int, int] | None = None
+
+    def hash_photo(self) -> None:
+        """Fill in what the photo's file holds."""
+        try:
+            self.stamp = self.current_stamp()
+            self.sha256 = sha256_file(self.item.path)
+        except OSError:
+            self.sha256 = None
+
+    def current_stamp(self) -> tuple[int, int]:
+        """Size and time of change of the file as it is now.
+
+        Raises:
+            OSError: It is not there.
+        """
+        status = os.stat(self.item.path)
+        return status.st_size, status.st_mtime_ns
+
+    def request(self) -> list:
+        """What was asked for, as JSON values."""
+        return [self.name, self.source_id, _digest(self.item.crops), _digest(self.item.scores)]
 
     def signature(self) -> list:
         """All that decides what the photo puts into the gallery, as JSON values."""
-        crops = None if self.item.crops is None else np.asarray(self.item.crops, np.float64).tolist()
-        scores = None if self.item.scores is None else np.asarray(self.item.scores, np.float64).tolist()
-        return [self.name, self.source_id, self.sha256, crops, scores]
+        return [self.sha256, *self.request()]
+
+
+def _digest(values: np.ndarray | None) -> list | None:
+    """Shape and hash of numbers, NaN among them or not."""
+    if values is None:
+        return None
+    array = np.ascontiguousarray(values, np.float64)
+    return [list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()]
 
 
 def items_from_folder(root: str | os.PathLike) -> list[GalleryItem]:
@@ -60,17 +99,26 @@ def plan_photos(items: Iterable[GalleryItem], photo_root: Path) -> list[PlannedP
         if name in seen:
             raise GalleryError(f"{item.path}: given twice; each photo may be in the list once")
         seen.add(name)
-        plans.append(PlannedPhoto(item, name, item.source_id or os.path.splitext(name)[0], None))
+        plans.append(PlannedPhoto(item, name, item.source_id or os.path.splitext(name)[0]))
     if not plans:
         raise GalleryError(f"{photo_root}: no photos found; a gallery needs at least one")
     return plans
 
 
-def prepare_folder(folder: Path, photo_root: Path) -> None:
-    """Make the folder; refuse one that is used for something else or holds the photos themselves."""
+def prepare_folder(folder: Path, photo_root: Path, allowed: str = KIND) -> None:
+    """Make the folder; refuse one that is used for something else or holds the photos themselves.
+
+    Args:
+        folder: Where a gallery, or a part of one, will be written.
+        photo_root: Where the photos are.
+        allowed: Kind of manifest that may be there.
+
+    Raises:
+        GalleryError: The folder cannot be used; the message says why.
+    """
     if folder.is_dir():
         kind = _manifest_kind(folder)
-        if kind not in (None, KIND):
+        if kind not in (None, allowed):
             raise GalleryError(f"{folder}: holds a {kind}; choose another folder for the gallery")
         if kind is None and (foreign := _foreign_names(folder)):
             raise GalleryError(f"{folder}: holds other files ({foreign[0]}); choose a new or empty folder")
@@ -93,10 +141,10 @@ def _manifest_kind(folder: Path) -> str | None:
 
 def _foreign_names(folder: Path) -> list[str]:
     """Names in ``folder`` that no gallery build writes."""
-    own = {PHOTOS, KEYS, TOKENS, TRANSFORM_FILE, INDEX_FILE, REJECTED_FILE, MANIFEST_NAME}
-    return sorted(
-        p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith((".", LOCK_FILE))
-    )
+    own = {PHOTOS, KEYS, TOKENS, PARTS, TRANSFORM_FILE, REJECTED_FILE, PREVIOUS_FILE, MANIFEST_NAME}
+    # an index may keep files of its own beside the one named `index`
+    beginnings = (".", LOCK_FILE, INDEX_FILE)
+    return sorted(p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(beginnings))
 
 
 def normalised_crops(item: GalleryItem, width: int, height: int) -> tuple[list | None, list | None]:
@@ -114,14 +162,6 @@ def normalised_crops(item: GalleryItem, width: int, height: int) -> tuple[list |
         raise ValueError("its crop annotations are not finite, or not one score per crop")
     boxes = xyxy_to_cxcywh(normalise_boxes(crops, (width, height)))
     return np.round(boxes, 6).tolist(), np.round(scores, 6).tolist()
-
-
-def try_sha256(path: str | os.PathLike) -> str | None:
-    """SHA-256 of a file, or None when it cannot be read."""
-    try:
-        return sha256_file(path)
-    except OSError:
-        return None
 
 
 def relative_root(photo_root: Path, folder: Path) -> str:

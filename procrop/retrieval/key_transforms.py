@@ -1,12 +1,17 @@
 """What is done to an encoder's keys before they are indexed; fitted on a gallery once, then frozen with
 it."""
 
+import io
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 
 from procrop.registry import KEY_TRANSFORMS
+
+# keys that are widened to float64 at once
+_CHUNK = 8192
 
 
 class KeyTransform(ABC):
@@ -19,6 +24,14 @@ class KeyTransform(ABC):
     def fit(self, keys: np.ndarray) -> "KeyTransform":
         """Learn from a gallery's keys (N, d) float32; most transforms have nothing to learn."""
         return self
+
+    def output_dim(self, dim: int) -> int:
+        """Length of the keys it gives for keys of length ``dim``.
+
+        Raises:
+            ValueError: It cannot work on keys of that length.
+        """
+        return dim
 
     @abstractmethod
     def transform(self, keys: np.ndarray) -> np.ndarray:
@@ -95,6 +108,11 @@ class PCA(KeyTransform):
         self._mean: np.ndarray | None = None
         self._components: np.ndarray | None = None
 
+    def output_dim(self, dim: int) -> int:
+        if self.dim > dim:
+            raise ValueError(f"PCA(dim={self.dim}) cannot shorten keys of length {dim}; take a smaller dim")
+        return self.dim
+
     def fit(self, keys: np.ndarray) -> "PCA":
         count, width = keys.shape
         most = min(count - 1, width)
@@ -104,15 +122,14 @@ class PCA(KeyTransform):
                 f"directions; take a smaller dim or a larger gallery"
             )
         mean = keys.mean(axis=0, dtype=np.float64)
-        centred = keys - mean
-        vectors, variances, _ = np.linalg.svd(centred.T @ centred / (count - 1), hermitian=True)
-        components = vectors.T[: self.dim]
+        directions = _directions_by_covariance if width <= count else _directions_by_products
+        components, variances = directions(keys, mean, self.dim)
         # a direction's sign is arbitrary: make its largest entry positive, so that equal galleries agree
         largest = np.abs(components).argmax(axis=1)
         components = components * np.sign(components[np.arange(self.dim), largest])[:, None]
         if self.whiten:
             floor = variances[0] * 1e-12 + np.finfo(np.float64).tiny
-            components = components / np.sqrt(np.maximum(variances[: self.dim], floor))[:, None]
+            components = components / np.sqrt(np.maximum(variances, floor))[:, None]
         self._mean, self._components = mean.astype(np.float32), components.astype(np.float32)
         return self
 
@@ -134,6 +151,29 @@ class PCA(KeyTransform):
         return self
 
 
+def _directions_by_covariance(keys: np.ndarray, mean: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Leading directions (dim, d) and the variances (dim,) along them, from the d x d covariance of keys (n, d)."""
+    covariance = np.zeros((len(mean), len(mean)))
+    for start in range(0, len(keys), _CHUNK):  # float64 copies of a few rows at a time
+        centred = keys[start : start + _CHUNK] - mean
+        covariance += centred.T @ centred
+    variances, vectors = np.linalg.eigh(covariance / (len(keys) - 1))
+    return vectors.T[::-1][:dim], variances[::-1][:dim]
+
+
+def _directions_by_products(keys: np.ndarray, mean: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same from the n x n products of the keys, which are fewer than the numbers in one of them.
+
+    Directions along which the keys do not differ at all are zero: n keys do not say which ones they are.
+    """
+    centred = keys - mean
+    squares, vectors = np.linalg.eigh(centred @ centred.T)
+    squares, vectors = squares[::-1][:dim], vectors.T[::-1][:dim]
+    spread = squares > squares[0] * 1e-12
+    lengths = np.sqrt(np.where(spread, squares, np.inf))
+    return (vectors @ centred) / lengths[:, None], np.where(spread, squares, 0) / (len(keys) - 1)
+
+
 @KEY_TRANSFORMS.register_module()
 class Compose(KeyTransform):
     """Several transforms, each fitted on what the ones before it give.
@@ -147,6 +187,11 @@ class Compose(KeyTransform):
         if any(t.takes_tokens for t in self.transforms[1:]):
             raise ValueError("MeanPool makes keys of tokens and must be the first of the key transforms")
         self.takes_tokens = bool(self.transforms) and self.transforms[0].takes_tokens
+
+    def output_dim(self, dim: int) -> int:
+        for transform in self.transforms:
+            dim = transform.output_dim(dim)
+        return dim
 
     def fit(self, keys: np.ndarray) -> "Compose":
         for transform in self.transforms:
@@ -180,6 +225,19 @@ def build_key_transform(config: dict | Sequence[dict] | None) -> KeyTransform:
     if isinstance(config, dict):
         return KEY_TRANSFORMS.build(dict(config))
     return Compose(config)
+
+
+def read_state(data: bytes) -> dict[str, np.ndarray]:
+    """What a transform has learned, from the bytes of the ``.npz`` file it is kept in.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"damaged ({error})") from error
 
 
 def raw_keys(keys: np.ndarray | None, tokens: np.ndarray | None, transform: KeyTransform) -> np.ndarray:

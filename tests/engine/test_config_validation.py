@@ -366,6 +366,14 @@ def test_retrieval_fragment(retrieval, words):
         refused(Config(dict(retrieval=retrieval)), *words)
 
 
+def test_gallery_source_is_checked():
+    source = dict(type="AVASource", root="data/ava", top=100)
+    validate_config(Config(dict(gallery_source=source)))
+    misspelt = Config(dict(gallery_source={**source, "rating": "a.txt"}))
+    refused(misspelt, "gallery_source", "`rating`", "did you mean `ratings`?")
+    refused(Config(dict(gallery_source=dict(type="AvaSource"))), "`AvaSource`", "did you mean `AVASource`?")
+
+
 def test_options_below_free_names(toy):
     cfg = copy.deepcopy(toy)
     cfg.optim_wrapper.paramwise_cfg = dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))

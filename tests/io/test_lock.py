@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from procrop.io.lock import FolderLock, FolderLockedError
+from procrop.io.lock import FolderLock, FolderLockedError, is_locked
 
 
 def holder(pid: int, start: str | None = None, host: str | None = None) -> str:
@@ -66,3 +66,15 @@ def test_goes_away_after_an_error(tmp_path):
     with pytest.raises(RuntimeError), FolderLock(tmp_path / "l"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whether_it_is_held(tmp_path):
+    path = tmp_path / "build.lock"
+    assert not is_locked(path)
+    with FolderLock(path):
+        assert is_locked(path)
+    assert not is_locked(path)
+    path.write_text(holder(dead_pid()))
+    assert not is_locked(path)
+    path.write_text(holder(1, host="elsewhere"))
+    assert is_locked(path)

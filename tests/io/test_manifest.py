@@ -74,6 +74,20 @@ def test_another_kind_or_version_is_refused(folder, kind, version, message):
         read_manifest(folder, kind, version)
 
 
+def test_a_changed_manifest_is_refused(folder):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"n": 2', '"n": 3'))
+    with pytest.raises(ManifestError, match="manifest.json: its bytes have changed"):
+        read_manifest(folder, "gallery", 3)
+
+
+def test_a_manifest_of_another_name(folder):
+    (folder / "manifest.json").rename(folder / "before.json")
+    assert read_manifest(folder, "gallery", 3, "before.json")["extra"] == {"n": 2}
+    with pytest.raises(ManifestError, match="manifest.json: not found"):
+        read_manifest(folder, "gallery", 3)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "gallery"}', "\udcff"])
 def test_a_damaged_manifest_is_refused(folder, text):
     (folder / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -95,4 +109,5 @@ def test_no_timestamps(folder):
         "fingerprint",
         "files",
         "extra",
+        "sha256",
     }

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from build_server import BuildServer
 from colour_backbone import ColourBackbone, draw_photos
 
 
@@ -14,3 +15,10 @@ def photos(tmp_path) -> Path:
 @pytest.fixture
 def retrieval() -> dict:
     return dict(backbone=dict(type=ColourBackbone.__name__), key_transform=dict(type="Normalise"))
+
+
+@pytest.fixture(scope="session")
+def builds():
+    """Starts builds in processes of their own."""
+    with BuildServer() as server:
+        yield server

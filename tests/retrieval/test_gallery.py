@@ -120,23 +120,46 @@ def test_photos_alone_can_be_moved(tmp_path, gallery, photos):
 FILES = [
     "index",
     "key_transform.npz",
-    "tokens/00001.npy",
-    "keys/00003.npy",
-    "photos/00002.jsonl",
+    "tokens/{}.npy",
+    "keys/{}.npy",
+    "photos/{}.jsonl",
     "tokens/store.json",
+    "keys/store.json",
+    "manifest.json",
 ]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_verify_names_a_flipped_byte(gallery, name):
+    name = name.format(gallery.manifest["extra"]["shards"][2])
     flip(gallery.folder / name, position=-2)
     assert any(name in problem for problem in gallery.verify())
     with pytest.raises(GalleryError, match="build"):
         Gallery.open(gallery.folder, verify=True)
 
 
-@pytest.mark.parametrize("name", FILES)
+def test_verify_names_a_flipped_byte_in_the_list_of_rejected_photos(tmp_path, photos, retrieval):
+    (photos / "p004.png").write_bytes(b"")
+    gallery = build_gallery(tmp_path / "g", items_from_folder(photos), retrieval, photos)
+    flip(gallery.folder / "rejected.jsonl", position=15)
+    (problem,) = gallery.verify()
+    assert "rejected.jsonl" in problem
+
+
+def test_a_changed_manifest_is_noticed(gallery):
+    """Where the JSON is still good: a digit of a hash, the metric."""
+    path = gallery.folder / "manifest.json"
+    text = path.read_text()
+    for old, new in (('"metric": "cosine"', '"metric": "l2"'), ('"photos": 20', '"photos": 21')):
+        path.write_text(text.replace(old, new))
+        assert any("manifest.json" in problem and "changed" in problem for problem in gallery.verify())
+        with pytest.raises(GalleryError, match="manifest.json.*changed"):
+            Gallery.open(gallery.folder)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "manifest.json"])
 def test_verify_names_a_missing_file(gallery, name):
+    name = name.format(gallery.manifest["extra"]["shards"][2])
     (gallery.folder / name).unlink()
     assert any(name in problem and "missing" in problem for problem in gallery.verify())
 
@@ -145,6 +168,30 @@ def test_the_index_is_never_read_unverified(gallery):
     flip(gallery.folder / "index", position=-500)
     with pytest.raises(GalleryError, match="index.*changed"):
         Gallery.open(gallery.folder).search([np.full((4, 4, 3), 9, np.uint8)], 1)
+
+
+@pytest.mark.parametrize("file", ["index", "key_transform.npz"])
+def test_a_file_of_another_gallery_is_refused(tmp_path, gallery, photos, retrieval, file):
+    """Of another encoder with keys of the same length, and as many photos: the file itself is in order."""
+    retrieval["backbone"]["salt"] = 1
+    retrieval["key_transform"] = dict(type="PCA", dim=12)
+    other = build_gallery(tmp_path / "other", items_from_folder(photos), retrieval, photos)
+    assert other.index.dim == gallery.index.dim and len(other.index) == len(gallery.index)
+    shutil.copy(other.folder / file, gallery.folder / file)
+    again = Gallery.open(gallery.folder)
+    with pytest.raises(GalleryError, match=f"{file}.*belongs to another gallery"):
+        again.search([pixels(gallery, 0)], 1)
+    assert any(file in problem for problem in again.verify())
+
+
+def test_a_shard_of_another_gallery_is_refused(tmp_path, gallery, photos, retrieval):
+    retrieval["backbone"]["salt"] = 1
+    other = build_gallery(tmp_path / "other", items_from_folder(photos), retrieval, photos, shard_size=6)
+    for store in ("keys", "tokens"):
+        mine, theirs = (g.manifest["extra"]["shards"][1] for g in (gallery, other))
+        shutil.copy(other.folder / store / f"{theirs}.npy", gallery.folder / store / f"{mine}.npy")
+    problems = Gallery.open(gallery.folder).verify()
+    assert len(problems) == 2 and all("SHA-256" in problem for problem in problems)
 
 
 def test_the_transform_is_never_read_unverified(tmp_path, photos, retrieval):
@@ -212,7 +259,7 @@ def test_what_is_no_finished_gallery_is_refused(gallery, what):
     elif what == "unfinished":
         manifest.unlink()
     elif what == "older":
-        manifest.write_text(text.replace('"version": 1', '"version": 0'))
+        manifest.write_text(text.replace('"version": 2', '"version": 0'))
     else:
         manifest.write_text(text.replace('"kind": "gallery"', '"kind": "cad"'))
     with pytest.raises(GalleryError, match="tools/gallery.py build"):

@@ -42,6 +42,41 @@ def test_pca_agrees_with_scikit_learn(keys):
     np.testing.assert_allclose(ours, theirs * signs, atol=1e-4)
 
 
+def test_pca_of_fewer_keys_than_numbers_agrees_with_scikit_learn():
+    from sklearn.decomposition import PCA as Reference
+
+    keys = np.random.default_rng(1).normal(size=(9, 40)).astype(np.float32) * np.linspace(3, 0.1, 40) + 2
+    for whiten in (False, True):
+        ours = PCA(5, whiten=whiten).fit(keys)
+        theirs = Reference(5, svd_solver="full", whiten=whiten).fit(keys.astype(np.float64))
+        more = np.random.default_rng(2).normal(size=(6, 40)).astype(np.float32)
+        found, expected = ours.transform(more), theirs.transform(more.astype(np.float64))
+        np.testing.assert_allclose(found, expected * np.sign((found * expected).sum(0)), atol=1e-3)
+
+
+def test_directions_that_few_keys_do_not_show_are_zero():
+    keys = np.random.default_rng(1).normal(size=(4, 30)).astype(np.float32)
+    pca = PCA(5).fit(np.concatenate([keys, keys]))
+    components = pca.state()["components"]
+    assert np.isfinite(components).all() and not components[3:].any()
+    np.testing.assert_allclose(components[:3] @ components[:3].T, np.eye(3), atol=1e-5)
+
+
+def test_pca_by_chunks_is_pca(keys, monkeypatch):
+    from procrop.retrieval import key_transforms
+
+    before = PCA(3).fit(keys).state()["components"]
+    monkeypatch.setattr(key_transforms, "_CHUNK", 7)
+    np.testing.assert_allclose(PCA(3).fit(keys).state()["components"], before, atol=1e-6)
+
+
+def test_length_of_the_keys_that_come_out():
+    config = [dict(type="PCA", dim=3), dict(type="Normalise")]
+    assert build_key_transform(config).output_dim(6) == 3 and build_key_transform(None).output_dim(6) == 6
+    with pytest.raises(ValueError, match=r"PCA\(dim=3\) cannot shorten keys of length 2"):
+        build_key_transform(config).output_dim(2)
+
+
 def test_pca_has_one_sign_and_one_state(keys):
     pca, flipped = PCA(3).fit(keys), PCA(3).fit(-keys)
     np.testing.assert_allclose(pca.state()["components"], flipped.state()["components"], atol=1e-5)

@@ -1,6 +1,7 @@
 """tools/gallery.py and tools/neighbours.py as a user runs them: what they print and how they exit."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -118,6 +119,142 @@ def test_gaicd_photos_bring_their_crops(work):
     assert not mask.any()
 
 
+def test_val_and_test_are_never_indexed(work, capsys):
+    assert build(work, "--gaicd", work / "gaicd", "--split", "test") == 2
+    assert "is for measuring" in capsys.readouterr().err and not (work / "g").exists()
+
+
+def test_a_list_and_a_source_of_the_config(work, capsys):
+    from procrop.retrieval import Gallery
+
+    (work / "list.txt").write_text("g3.png\ng1.png\n../gaicd\n")
+    assert build(work, "--list", work / "list.txt", "--root", work / "photos") == 1
+    shown = capsys.readouterr()
+    assert "2 photos, 0 rejected" in shown.out
+    assert f"left out: 1 x photo outside {work / 'photos'}: {work / 'list.txt'}:3" in shown.err
+    assert Gallery.open(work / "g").names == ["g3.png", "g1.png"]
+    source = f'gallery_source = dict(type="FileListSource", path="{work}/list.txt", root="{work}/photos")\n'
+    (work / "retrieval.py").write_text(RETRIEVAL + source)
+    before = (work / "g" / "manifest.json").read_bytes()
+    assert build(work) == 1
+    assert (work / "g" / "manifest.json").read_bytes() == before
+
+
+def test_ava_by_its_short_name(work, capsys):
+    from procrop.retrieval import Gallery
+
+    rows = []
+    for number, (photo_id, mark) in enumerate([(100, 4), (101, 9), (102, 6), (103, 9)], 1):
+        votes = [int(i == mark) for i in range(1, 11)]
+        rows.append(" ".join(map(str, [number, photo_id, *votes, 1, 2, 3])))
+    (work / "ava").mkdir()
+    (work / "ava" / "AVA.txt").write_text("\n".join(rows))
+    (work / "gaicd" / "images" / "train").rename(work / "ava" / "images")
+    assert build(work, "--source", "ava", "--root", work / "ava", "--top", "3") == 0
+    assert Gallery.open(work / "g").names == ["101.jpg", "103.jpg", "102.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name the photos with --photos, --list"),
+        (["--source", "ava"], "needs --root"),
+        (["--photos", "X", "--top", "3"], "--top goes with --source ava"),
+        (["--photos", "X", "--root", "Y"], "--root goes with"),
+        (["--photos", "PHOTOS", "--shard", "2/2"], "--shard takes I/N"),
+        (["--photos", "PHOTOS", "--shard", "one"], "--shard takes I/N"),
+        (["--photos", "PHOTOS", "--retrieval", "MISSPELT"], "did you mean `salt`"),
+    ],
+)
+def test_arguments_that_do_not_go_together(work, capsys, arguments, message):
+    (work / "misspelt.py").write_text(RETRIEVAL.replace('"ColourBackbone"', '"ColourBackbone", salt_=1'))
+    places = {"PHOTOS": work / "photos", "MISSPELT": work / "misspelt.py"}
+    assert build(work, *(places.get(argument, argument) for argument in arguments)) == 2
+    shown = capsys.readouterr().err
+    assert message in shown and "Traceback" not in shown and not (work / "g").exists()
+
+
+def test_a_dry_run_says_the_cost_and_writes_nothing(work, capsys):
+    assert build(work, "--photos", work / "photos", "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert "8 photos take" in shown and "keys    12 float32" in shown and "free at" in shown
+    assert not (work / "g").exists()
+
+
+def test_the_cost_is_said_before_a_build(work, capsys):
+    build(work, "--photos", work / "photos")
+    shown = capsys.readouterr().err
+    assert shown.index("8 photos take") < shown.index("encoding")
+
+
+def test_parts_are_built_and_merged(work, capsys):
+    assert build(work, "--photos", work / "photos", "--shard-size", "2") == 0
+    whole = (work / "g" / "manifest.json").read_bytes()
+    parts = []
+    for rank in range(3):
+        part = work / f"part{rank}"
+        parts.append(str(part))
+        arguments = ["--photos", work / "photos", "--shard-size", "2", "--shard", f"{rank}/3"]
+        build_arguments = [
+            "build",
+            str(part),
+            "--retrieval",
+            str(work / "retrieval.py"),
+            *map(str, arguments),
+        ]
+        assert gallery_tool.main(build_arguments) == 0
+    assert "part 2/3 with 2 photos" in capsys.readouterr().out
+    assert gallery_tool.main(["merge", str(work / "merged"), *parts]) == 0
+    assert (work / "merged" / "manifest.json").read_bytes() == whole
+    assert gallery_tool.main(["merge", str(work / "other"), *parts[:2]]) == 2
+    assert "part 2/3 is missing" in capsys.readouterr().err
+
+
+def test_processes_of_torchrun_share_the_work(work, monkeypatch, capsys):
+    """As torchrun starts them: the same command, told apart by the environment."""
+    arguments = ["--photos", work / "photos", "--shard-size", "2"]
+    build(work, *arguments)
+    whole = (work / "g" / "manifest.json").read_bytes()
+    for path in sorted((work / "g").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    capsys.readouterr()
+    monkeypatch.setenv("RANK", "1")
+    assert build(work, *arguments) == 0 and capsys.readouterr().out == ""
+    assert len(list((work / "g" / "parts" / "1" / "photos").iterdir())) == 2
+    monkeypatch.setenv("RANK", "0")
+    assert build(work, *arguments) == 0 and "8 photos" in capsys.readouterr().out
+    assert (work / "g" / "manifest.json").read_bytes() == whole
+    assert build(work, *arguments, "--shard", "0/2") == 2
+    assert gallery_tool.local_device("cuda") == "cuda:1" and gallery_tool.local_device("cpu") == "cpu"
+
+
+@pytest.mark.slow
+def test_torchrun(work):
+    """The real launcher, two processes."""
+    build(work, "--photos", work / "photos", "--shard-size", "2")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command += [str(ROOT / "tools" / "gallery.py"), "build", str(work / "h"), "--shard-size", "2"]
+    command += ["--photos", str(work / "photos"), "--retrieval", str(work / "retrieval.py")]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "retrieval")])
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    assert (work / "h" / "manifest.json").read_bytes() == (work / "g" / "manifest.json").read_bytes()
+    assert done.stdout.count("8 photos, 0 rejected") == 1 and "encoding 2/2" in done.stderr
+
+
+def test_verify_finds_an_encoder_that_has_changed(work, capsys, monkeypatch):
+    import colour_backbone
+
+    build(work, "--photos", work / "photos")
+    monkeypatch.setattr(colour_backbone.ColourBackbone, "fingerprint", "0" * 64)
+    assert gallery_tool.main(["verify", str(work / "g")]) == 1
+    assert "ColourBackbone (backbone) now has other weights" in capsys.readouterr().out
+
+
 def write_config(work, k="3", references="references", extra=""):
     text = f"""
 custom_imports = dict(imports=["colour_backbone"])
@@ -189,6 +326,6 @@ def test_help_is_quick(tool):
 
 def test_manifest_holds_no_absolute_path(work):
     build(work, "--photos", work / "photos")
-    text = (work / "g" / "manifest.json").read_text() + (work / "g" / "photos" / "00000.jsonl").read_text()
+    text = (work / "g" / "manifest.json").read_text() + next((work / "g" / "photos").iterdir()).read_text()
     assert str(work) not in text
     assert json.loads((work / "g" / "manifest.json").read_text())["extra"]["photo_root"] == "../photos"
