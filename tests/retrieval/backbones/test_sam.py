@@ -16,7 +16,7 @@ from procrop.networks.sam_weights import to_hf
 from procrop.registry import RETRIEVAL_BACKBONES
 from procrop.retrieval import Gallery, build_gallery, items_from_folder
 from procrop.retrieval.backbones import HFSAMRetrieval, SAMRetrieval
-from procrop.retrieval.gallery_format import gallery_fingerprint
+from procrop.retrieval.gallery_design import gallery_fingerprint
 
 ROOT = Path(__file__).parents[3]
 
