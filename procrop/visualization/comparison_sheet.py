@@ -161,7 +161,7 @@ class ComparisonSheet(PagedSheet):
         if len(self.encoders) > 1:
             legend = "also found by another encoder"
             left = self.width - MARGIN - font.getlength(legend)
-            draw.text((left, 58 - 24), legend, GREY, font, anchor="lm")
+            draw.text((left, 34), legend, GREY, font, anchor="lm")
             _draw_mark(draw, left - 12, 34)
 
 
