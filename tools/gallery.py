@@ -156,18 +156,11 @@ def read_config(args: argparse.Namespace) -> "tuple[dict, GallerySource]":
     Raises:
         ValueError: There is no such file, it or the command line lacks one of them, or a key does not exist.
     """
-    from procrop.engine import launch
+    from procrop.apis.retrieval_config import read_retrieval_config
     from procrop.registry import GALLERY_SOURCES
 
-    cfg = launch.read_config(args.retrieval, None)
-    launch.finish_config(cfg, [])
-    cfg = cfg.to_dict()
-    retrieval = cfg.get("retrieval")
-    if not isinstance(retrieval, dict) or "backbone" not in retrieval:
-        raise ValueError(
-            f"{args.retrieval}: holds no `retrieval = dict(backbone=...)`; "
-            f"see configs/_base_/retrieval/efficientnet_lite0.py"
-        )
+    cfg = read_retrieval_config(args.retrieval)
+    retrieval = cfg["retrieval"]
     for name in ("backbone", "token_backbone"):
         if args.device and retrieval.get(name):
             retrieval[name]["device"] = local_device(args.device)

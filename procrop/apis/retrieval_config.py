@@ -1,9 +1,29 @@
 """Retrieval encoders as they are named on a command line."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import procrop
+
+
+def read_retrieval_config(path: str | os.PathLike) -> dict:
+    """A config file that holds ``retrieval``, as plain values; every key of it is checked.
+
+    Raises:
+        ValueError: There is no such file, it holds no ``retrieval``, or a key or type in it does not exist.
+    """
+    from procrop.engine import launch
+
+    cfg = launch.read_config(os.fspath(path), None)
+    launch.finish_config(cfg, [])
+    values = cfg.to_dict()
+    retrieval = values.get("retrieval")
+    if not isinstance(retrieval, dict) or "backbone" not in retrieval:
+        raise ValueError(
+            f"{path}: holds no `retrieval = dict(backbone=...)`; see configs/_base_/retrieval/efficientnet_lite0.py"
+        )
+    return values
 
 
 def read_encoders(specs: Sequence[str]) -> dict[str, dict]:
@@ -19,8 +39,6 @@ def read_encoders(specs: Sequence[str]) -> dict[str, dict]:
     Raises:
         ValueError: No such file, no ``retrieval`` in it, a name that is used twice or cannot name a folder.
     """
-    from mmengine.config import Config
-
     encoders: dict[str, dict] = {}
     for spec in specs:
         name, _, place = spec.rpartition("=")
@@ -30,10 +48,7 @@ def read_encoders(specs: Sequence[str]) -> dict[str, dict]:
             raise ValueError(f"two encoders are named {name!r}; give one another name: other={place}")
         if name.startswith(".") or any(not (char.isalnum() or char in "-_.+") for char in name):
             raise ValueError(f"{name!r} cannot name a folder; take letters, digits, - and _")
-        retrieval = Config.fromfile(path).to_dict().get("retrieval")
-        if not isinstance(retrieval, dict) or "backbone" not in retrieval:
-            raise ValueError(f"{path}: holds no `retrieval = dict(backbone=...)`")
-        encoders[name] = retrieval
+        encoders[name] = read_retrieval_config(path)["retrieval"]
     return encoders
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from procrop.apis.retrieval_config import read_retrieval_config
+
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
 
@@ -25,7 +27,7 @@ def message(tool, *args, capsys):
     "path", sorted((ROOT / "configs/_base_/retrieval").glob("*.py")), ids=lambda p: p.stem
 )
 def test_shipped_retrieval_configs_are_fine(path):
-    assert gallery_tool.read_retrieval(str(path))["backbone"]["type"]
+    assert read_retrieval_config(path)["retrieval"]["backbone"]["type"]
 
 
 @pytest.mark.parametrize(
