@@ -24,8 +24,8 @@ class HalfCropper:
     references = object()
     made: list[tuple] = []
 
-    def __init__(self, checkpoint, gallery=None, device=None, k=None):
-        HalfCropper.made.append((checkpoint, gallery, device, k))
+    def __init__(self, checkpoint, gallery=None, device=None, k=None, query_encoder=None):
+        HalfCropper.made.append((checkpoint, gallery, device, k, query_encoder))
 
     def check_top_k(self, top_k):
         if top_k > 3:
@@ -69,10 +69,9 @@ def test_crops_records_and_sheet(tmp_path, capsys):
     _photo(tmp_path / "in" / "a.png")
     _photo(tmp_path / "in" / "sub" / "b.png", (40, 100))
     out = tmp_path / "out"
-    assert (
-        _run(tmp_path / "in", "--out", out, "--top-k", 2, "--gallery", "g", "--device", "cpu", "--k", 4) == 0
-    )
-    assert HalfCropper.made == [("model.pth", "g", "cpu", 4)]
+    options = ["--gallery", "g", "--device", "cpu", "--k", 4, "--query-encoder", "keys.safetensors"]
+    assert _run(tmp_path / "in", "--out", out, "--top-k", 2, *options) == 0
+    assert HalfCropper.made == [("model.pth", "g", "cpu", 4, "keys.safetensors")]
     first, second = _lines(out)
     assert first["path"] == str(tmp_path / "in" / "a.png") and first["size"] == [80, 60]
     assert [crop["file"] for crop in first["crops"]] == ["crops/a_1.jpg", "crops/a_2.jpg"]
