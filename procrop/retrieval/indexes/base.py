@@ -98,9 +98,7 @@ class VectorIndex(ABC):
         """
 
     @abstractmethod
-    def _nearest(
-        self, queries: np.ndarray, k: int, exclusion: Exclusion
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest(self, queries: np.ndarray, k: int, exclusion: Exclusion) -> tuple[np.ndarray, np.ndarray]:
         """Ids (Q, k) and scores (Q, k) of Q >= 1 checked queries, 1 <= k <= len(self), sorted by (-score, id).
 
         Rows of queries that have fewer end in id -1.

@@ -80,7 +80,9 @@ class ElasticsearchIndex(ServerIndex):
         if not 1 <= num_candidates <= self.limit:
             raise ValueError(f"num_candidates must be 1 to {self.limit}, not {num_candidates}")
         if shards < 1 or replicas < 0:
-            raise ValueError(f"shards must be at least 1 and replicas at least 0, not {shards} and {replicas}")
+            raise ValueError(
+                f"shards must be at least 1 and replicas at least 0, not {shards} and {replicas}"
+            )
         settings = dict(
             uri=uri,
             exact=bool(exact),
@@ -226,7 +228,9 @@ class ElasticsearchIndex(ServerIndex):
         ids = [np.array([int(hit["_id"]) for hit in hits], np.int64) for hits in found]
         if self.is_exact:
             shape = (-1, queries.shape[1])
-            keys = [np.array([hit["fields"][_KEY] for hit in hits], np.float32).reshape(shape) for hits in found]
+            keys = [
+                np.array([hit["fields"][_KEY] for hit in hits], np.float32).reshape(shape) for hits in found
+            ]
             return ids, None, keys
         return ids, [self._our_scores(np.array([hit["_score"] for hit in hits])) for hits in found], None
 

@@ -114,7 +114,9 @@ def search_parameters(faiss: Any, index: Any, settings: dict[str, int], wanted: 
         probes = min(settings["nprobe"] * effort, index.nlist)
         coarse = faiss.downcast_index(index.quantizer)
         inner = search_parameters(faiss, coarse, settings, probes, effort)
-        kind = faiss.IVFPQSearchParameters if isinstance(index, faiss.IndexIVFPQ) else faiss.SearchParametersIVF
+        kind = (
+            faiss.IVFPQSearchParameters if isinstance(index, faiss.IndexIVFPQ) else faiss.SearchParametersIVF
+        )
         return kind(nprobe=probes) if inner is None else kind(nprobe=probes, quantizer_params=inner)
     if isinstance(index, faiss.IndexHNSW):
         kept = max(settings["ef_search"], wanted) * effort

@@ -82,9 +82,7 @@ class FaissIndex(VectorIndex):
         build_threads: int = 1,
     ) -> None:
         super().__init__(metric)
-        given = dict(
-            nprobe=nprobe, ef_search=ef_search, ef_construction=ef_construction, k_factor=k_factor
-        )
+        given = dict(nprobe=nprobe, ef_search=ef_search, ef_construction=ef_construction, k_factor=k_factor)
         self.settings = check_factory(factory, given)
         self.factory = factory
         self.build_threads = int(build_threads)
@@ -141,7 +139,9 @@ class FaissIndex(VectorIndex):
     def _insert(self, ids: np.ndarray, keys: np.ndarray) -> None:
         index = self._made(keys.shape[1])
         if not index.is_trained:
-            raise ValueError(f"factory {self.factory!r} must be trained before keys are added: call train(keys)")
+            raise ValueError(
+                f"factory {self.factory!r} must be trained before keys are added: call train(keys)"
+            )
         self._ids.add(ids)
         with self._threads():
             index.add(keys)
@@ -175,9 +175,7 @@ class FaissIndex(VectorIndex):
         finally:
             tuning.distance_compute_blas_threshold = before
 
-    def _nearest(
-        self, queries: np.ndarray, k: int, exclusion: Exclusion
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest(self, queries: np.ndarray, k: int, exclusion: Exclusion) -> tuple[np.ndarray, np.ndarray]:
         if not self.is_exact:
             return self._nearest_approximately(queries, k, exclusion)
         slack = slack_of(queries, self._largest, self.metric)

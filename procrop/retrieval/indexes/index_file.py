@@ -68,9 +68,7 @@ def read_index_file(path: str | os.PathLike, magic: bytes, version: int) -> tupl
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: its header is damaged ({error}); {_REMEDY}") from error
     if made_by != version:
-        raise ValueError(
-            f"{path}: written as version {made_by}, but this program reads {version}; {_REMEDY}"
-        )
+        raise ValueError(f"{path}: written as version {made_by}, but this program reads {version}; {_REMEDY}")
     digest = _hash_of(header)
     digest.update(payload.data)
     if digest.hexdigest() != written:

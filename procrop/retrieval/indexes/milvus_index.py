@@ -103,7 +103,9 @@ class MilvusIndex(ServerIndex):
                 if uri
                 else "another process may have it open: end that, or run a Milvus server and give its uri"
             )
-            raise IndexServerError(f"{self._where}: Milvus cannot be opened ({_reason(error)}); {remedy}") from error
+            raise IndexServerError(
+                f"{self._where}: Milvus cannot be opened ({_reason(error)}); {remedy}"
+            ) from error
         self._pid = os.getpid()
         release = None if uri else self._where
         if release:
@@ -190,7 +192,9 @@ class MilvusIndex(ServerIndex):
             search_params={"metric_type": self._milvus_metric, "params": self.settings["search_params"]},
         )
         ids = [np.array([hit[_ID] for hit in hits], np.int64) for hits in found]
-        keys = [np.array([hit["entity"][_KEY] for hit in hits], np.float32).reshape(-1, dim) for hits in found]
+        keys = [
+            np.array([hit["entity"][_KEY] for hit in hits], np.float32).reshape(-1, dim) for hits in found
+        ]
         return ids, None, keys
 
 

@@ -127,7 +127,9 @@ class ServerIndex(VectorIndex):
         if not len(self):
             raise ValueError(f"{path}: an index without keys cannot be saved")
         if self._spool is None:
-            raise ValueError(f"{path}: an index on a server is saved where it was built; copy its files instead")
+            raise ValueError(
+                f"{path}: an index on a server is saved where it was built; copy its files instead"
+            )
         header = self._header(self._spool)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connect(path, fresh=True)
@@ -181,9 +183,7 @@ class ServerIndex(VectorIndex):
         index._saved = header
         return index
 
-    def _nearest(
-        self, queries: np.ndarray, k: int, exclusion: Exclusion
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest(self, queries: np.ndarray, k: int, exclusion: Exclusion) -> tuple[np.ndarray, np.ndarray]:
         if not self._saved:
             if self._local is None:
                 self._local = FaissIndex(metric=self.metric)

@@ -219,7 +219,9 @@ class FakeElasticsearch:
             scores = similarity(field["similarity"], keys, self.vector(knn["query_vector"], field))
             free = self.free(ids, knn.get("filter", {"match_all": {}}))
         else:
-            expect(set(body) == {"query", "size", "sort", "_source", "fields"}, f"unknown keys {sorted(body)}")
+            expect(
+                set(body) == {"query", "size", "sort", "_source", "fields"}, f"unknown keys {sorted(body)}"
+            )
             expect(body["sort"] == [{"_score": "desc"}, {"id": "asc"}] and body["fields"] == ["key"], "sort")
             scored = body["query"]["script_score"]
             params, source = scored["script"]["params"], scored["script"]["source"]

@@ -62,7 +62,9 @@ def standard(tmp_path_factory):
 
 def is_sorted(ids, scores):
     """Whether each row is in the order of (-score, id)."""
-    ranks = [sorted(range(len(i)), key=lambda j, i=i, s=s: (-s[j], i[j])) for i, s in zip(ids, scores, strict=True)]
+    ranks = [
+        sorted(range(len(i)), key=lambda j, i=i, s=s: (-s[j], i[j])) for i, s in zip(ids, scores, strict=True)
+    ]
     return ranks == [list(range(ids.shape[1]))] * len(ids)
 
 

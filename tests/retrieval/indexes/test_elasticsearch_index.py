@@ -107,7 +107,11 @@ def test_knn_search_on_the_wire(server, tmp_path):
 @pytest.mark.parametrize("metric", ["cosine", "inner_product", "l2"])
 def test_scores_of_knn_come_back_in_our_units(metric):
     keys = KEYS / np.linalg.norm(KEYS, axis=1, keepdims=True) if metric == "cosine" else KEYS
-    said = similarity({"cosine": "dot_product", "inner_product": "max_inner_product", "l2": "l2_norm"}[metric], keys, keys[3])
+    said = similarity(
+        {"cosine": "dot_product", "inner_product": "max_inner_product", "l2": "l2_norm"}[metric],
+        keys,
+        keys[3],
+    )
     true = -((keys - keys[3]) ** 2).sum(1) if metric == "l2" else keys @ keys[3]
     np.testing.assert_allclose(ElasticsearchIndex(metric)._our_scores(said), true, rtol=1e-4, atol=1e-4)
 
@@ -130,7 +134,9 @@ def test_documents_that_are_turned_down_are_sent_again(server, tmp_path):
 
 def test_a_server_that_stays_busy_is_an_error_that_names_it(server, tmp_path):
     server.failures.extend([("PUT /_bulk", 429)] * 20)
-    with pytest.raises(IndexServerError, match=f"{server.url}.*does not take the keys.*dropped by the next build"):
+    with pytest.raises(
+        IndexServerError, match=f"{server.url}.*does not take the keys.*dropped by the next build"
+    ):
         saved(tmp_path / "index")
     assert not (tmp_path / "index").exists()
     # what was sent half is dropped, not completed

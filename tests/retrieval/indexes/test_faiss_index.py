@@ -37,7 +37,11 @@ def test_a_code_that_does_not_divide_the_key_is_refused():
 
 @pytest.mark.parametrize(
     ("factory", "needed"),
-    [("IVF128,Flat", "128 keys.*128 lists"), ("PQ4", "256 keys.*8 bits"), ("OPQ4,IVF8,PQ4x4", "256 keys.*OPQ")],
+    [
+        ("IVF128,Flat", "128 keys.*128 lists"),
+        ("PQ4", "256 keys.*8 bits"),
+        ("OPQ4,IVF8,PQ4x4", "256 keys.*OPQ"),
+    ],
 )
 def test_too_few_keys_to_train_on(factory, needed):
     with pytest.raises(ValueError, match=f"factory '{factory}' needs at least {needed}"):
