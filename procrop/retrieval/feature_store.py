@@ -178,14 +178,20 @@ class FeatureStore:
             FeatureStoreError: A shard is missing or cut short.
         """
         rows = np.asarray(rows, np.int64).reshape(-1)
-        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
+        out = np.empty((len(rows), *self.row_shape), self.dtype)
+        if not len(rows):
+            return out
+        shards = np.searchsorted(self._bounds, rows, side="right") - 1
+        if shards.min() < 0 or shards.max() >= len(self._shards):
             bad = rows[(rows < 0) | (rows >= len(self))][0]
             raise IndexError(f"{self.folder}: no row {bad}; the store holds {len(self)} rows")
-        out = np.empty((len(rows), *self.row_shape), self.dtype)
-        shard_of_row = np.searchsorted(self._bounds, rows, side="right") - 1
-        for shard in np.unique(shard_of_row):
-            here = shard_of_row == shard
-            out[here] = self._map(int(shard))[rows[here] - self._bounds[shard]]
+        # rows that lie side by side in a shard are copied at once, straight to their place
+        jumps = (rows[1:] - rows[:-1] != 1) | (shards[1:] != shards[:-1])
+        starts = [0, *(np.flatnonzero(jumps) + 1).tolist()]
+        first_rows, first_shards = (rows - self._bounds[shards])[starts].tolist(), shards[starts].tolist()
+        ends = [*starts[1:], len(rows)]
+        for shard, row, start, end in zip(first_shards, first_rows, starts, ends, strict=True):
+            out[start:end] = self._map(shard)[row : row + end - start]
         return out
 
     def read_all(self) -> np.ndarray:
@@ -207,7 +213,8 @@ class FeatureStore:
                 raise FeatureStoreError(
                     f"{path}: holds {mapped.dtype} {mapped.shape}, not what the list says"
                 )
-            self._maps[shard] = mapped
+            # a plain view: slices of a memmap object cost several times as much
+            self._maps[shard] = np.asarray(mapped)
         return self._maps[shard]
 
     def verify(self) -> list[str]:

@@ -183,29 +183,39 @@ class ElasticsearchIndex(ServerIndex):
         self._call(indices.put_mapping, index=name, meta={"procrop": {**meta, "complete": True}})
 
     def _send_documents(self, name: str, batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
-        from elasticsearch.helpers import BulkIndexError, streaming_bulk
+        from elasticsearch.helpers import streaming_bulk
 
         documents = (
             {"_index": name, "_id": str(i), _ID: int(i), _KEY: key.tolist()}
             for ids, keys in batches
             for i, key in zip(ids, keys, strict=True)
         )
+        # a lost connection is tried again at once, a busy server after a wait, for the documents concerned
+        client = self._client.options(max_retries=3, retry_on_status=(), retry_on_timeout=True)
         try:
-            for _ in streaming_bulk(
-                self._client,
-                documents,
-                max_chunk_bytes=_BULK_BYTES,
-                max_retries=5,
-                initial_backoff=self.first_wait,
-                retry_on_status=_PASSING,
-            ):
-                pass
-        except (BulkIndexError, self._elastic.ApiError, self._elastic.TransportError) as error:
-            first = str(error.errors[0])[:300] if isinstance(error, BulkIndexError) else error
-            raise IndexServerError(
-                f"{self._where}: Elasticsearch does not take the keys ({first}); is there room on its disk? "
-                f"What was sent is dropped by the next build"
-            ) from error
+            failed = next(
+                streaming_bulk(
+                    client,
+                    documents,
+                    max_chunk_bytes=_BULK_BYTES,
+                    raise_on_error=False,
+                    yield_ok=False,
+                    max_retries=5,
+                    initial_backoff=self.first_wait,
+                    retry_on_status=_PASSING,
+                ),
+                None,
+            )
+        except (self._elastic.ApiError, self._elastic.TransportError) as error:
+            raise self._not_taken(error) from error
+        if failed:
+            raise self._not_taken(failed[1]["index"]["error"])
+
+    def _not_taken(self, reason: object) -> IndexServerError:
+        return IndexServerError(
+            f"{self._where}: Elasticsearch does not take the keys ({str(reason)[:300]}); is there room on its disk? "
+            f"What was sent is dropped by the next build"
+        )
 
     def _ask(
         self, queries: np.ndarray, wanted: int, barred: np.ndarray

@@ -120,7 +120,7 @@ def rank_exactly(
             scores[block, :width] = top
             if not complete:
                 # a key that was not proposed may still be as good as the k-th
-                settled = (width == k) & (top[:, -1] - last > limits) | (rows[:, -1] < 0)
+                settled = (width == k) & (top[:, -1] > last + limits) | (rows[:, -1] < 0)
                 unsettled.append(block[~settled])
         waiting = np.concatenate(unsettled) if unsettled else waiting[:0]
         wanted *= 2

@@ -4,6 +4,7 @@ It keeps documents in memory, shows them after a refresh only, computes every se
 one scores, and can be told to be busy.
 """
 
+import copy
 import json
 import re
 import threading
@@ -145,6 +146,7 @@ class FakeElasticsearch:
         expect(field["type"] == "dense_vector" and 1 <= field["dims"] <= 4096, "dims must be 1 to 4096")
         expect(field["similarity"] in SIMILARITIES and field["index"] is True, "unknown similarity")
         expect("type" in field["index_options"], "[index_options] requires field [type]")
+        mappings = copy.deepcopy(mappings)
         self.indices[name] = {"mappings": mappings, "settings": body["settings"], "sent": {}, "visible": {}}
         return {"acknowledged": True, "shards_acknowledged": True, "index": name}
 
