@@ -123,7 +123,8 @@ def compare(
     paths = even_subset(list_photos(photo_root), max_photos)
     compositions = _measure_queries(queries, result)
     for number, (name, retrieval) in enumerate(encoders.items(), 1):
-        retrieval = {**retrieval, "backbone": dict(retrieval["backbone"])}
+        # neighbours are compared, which only the keys decide
+        retrieval = {**retrieval, "backbone": dict(retrieval["backbone"]), "token_backbone": None}
         if device:
             retrieval["backbone"]["device"] = device
         step = f"{name} ({number} of {len(encoders)})"

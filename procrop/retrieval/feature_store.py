@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 import os
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +57,7 @@ class FeatureStore:
         self._set_bounds()
 
     def _set_bounds(self) -> None:
-        self._bounds = np.cumsum([0] + [shard["rows"] for shard in self._shards])
+        self._bounds = list(accumulate((shard["rows"] for shard in self._shards), initial=0))
 
     @classmethod
     def create(
@@ -109,7 +111,7 @@ class FeatureStore:
         return cls(Path(folder), row_shape, dtype, shards)
 
     def __len__(self) -> int:
-        return int(self._bounds[-1])
+        return self._bounds[-1]
 
     @property
     def num_shards(self) -> int:
@@ -177,21 +179,21 @@ class FeatureStore:
             IndexError: A row outside the store.
             FeatureStoreError: A shard is missing or cut short.
         """
-        rows = np.asarray(rows, np.int64).reshape(-1)
-        out = np.empty((len(rows), *self.row_shape), self.dtype)
-        if not len(rows):
-            return out
-        shards = np.searchsorted(self._bounds, rows, side="right") - 1
-        if shards.min() < 0 or shards.max() >= len(self._shards):
-            bad = rows[(rows < 0) | (rows >= len(self))][0]
-            raise IndexError(f"{self.folder}: no row {bad}; the store holds {len(self)} rows")
-        # rows that lie side by side in a shard are copied at once, straight to their place
-        jumps = (rows[1:] - rows[:-1] != 1) | (shards[1:] != shards[:-1])
-        starts = [0, *(np.flatnonzero(jumps) + 1).tolist()]
-        first_rows, first_shards = (rows - self._bounds[shards])[starts].tolist(), shards[starts].tolist()
-        ends = [*starts[1:], len(rows)]
-        for shard, row, start, end in zip(first_shards, first_rows, starts, ends, strict=True):
-            out[start:end] = self._map(shard)[row : row + end - start]
+        wanted = np.asarray(rows, np.int64).reshape(-1).tolist()
+        out = np.empty((len(wanted), *self.row_shape), self.dtype)
+        start = 0
+        while start < len(wanted):
+            row = wanted[start]
+            if not 0 <= row < self._bounds[-1]:
+                raise IndexError(f"{self.folder}: no row {row}; the store holds {len(self)} rows")
+            shard = bisect_right(self._bounds, row) - 1
+            first, beyond = self._bounds[shard], self._bounds[shard + 1]
+            # rows that lie side by side are copied at once, straight to their place
+            end = start + 1
+            while end < len(wanted) and wanted[end] == wanted[end - 1] + 1 < beyond:
+                end += 1
+            out[start:end] = self._map(shard)[row - first : row - first + end - start]
+            start = end
         return out
 
     def read_all(self) -> np.ndarray:

@@ -48,12 +48,13 @@ class Point(NamedTuple):
     rate: float
 
 
-def sweep(number: int) -> Iterator[tuple[str, dict[str, int], list[dict[str, int]]]]:
+def sweep(number: int, dim: int) -> Iterator[tuple[str, dict[str, int], list[dict[str, int]]]]:
     """Factories for this many keys, build settings, and the search settings to go through."""
+    yield "HNSW24", {"ef_construction": 40}, [{"ef_search": ef} for ef in (12, 16, 20, 32, 64, 128)]
     lists = 2 ** round(np.log2(2 * np.sqrt(number)))
-    yield "HNSW16", {"ef_construction": 40}, [{"ef_search": ef} for ef in (16, 32, 64, 128)]
-    probes = [{"nprobe": n, "k_factor": f} for n, f in ((4, 8), (8, 8), (16, 16), (32, 16), (64, 32))]
-    yield f"IVF{lists},PQ64x4fs,RFlat", {}, probes
+    probes = [(8, 4), (8, 8), (16, 8), (24, 8), (32, 8), (48, 16), (64, 16)]
+    # half a byte for each number of a key
+    yield f"IVF{lists},PQ{dim}x4fs,RFlat", {}, [{"nprobe": n, "k_factor": f} for n, f in probes]
 
 
 def curve(
@@ -89,7 +90,7 @@ def curves(number: int, dim: int, num_queries: int, pairs: int, target: float, t
     keys, queries = clustered_keys(number, dim), clustered_keys(num_queries, dim, seed=1)
     exact = filled(FaissIndex("Flat"), keys)
     rows = []
-    for factory, build, settings in sweep(number):
+    for factory, build, settings in sweep(number, dim):
         start = time.perf_counter()
         index = filled(FaissIndex(factory, build_threads=threads, **build), keys)
         seconds = time.perf_counter() - start

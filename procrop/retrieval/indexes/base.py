@@ -38,7 +38,7 @@ class VectorIndex(ABC):
     def __len__(self) -> int:
         """Number of keys held."""
 
-    def train(self, keys: np.ndarray) -> None:  # noqa: B027 (most kinds have nothing to learn)
+    def train(self, keys: np.ndarray) -> None:  # noqa: B027 (most need no training)
         """Learn from keys (N, d) float32 what the index needs before the first `add`; most need nothing.
 
         Raises:
