@@ -30,6 +30,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--photos", nargs="+", default=[], metavar="DIR", help="further photos to learn from")
     parser.add_argument("--photo-root", metavar="DIR", help="where the gallery's photos were moved to")
     parser.add_argument("--epochs", type=int, default=60, help="(default: %(default)s)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=3e-4, help="largest step of the training (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     parser.add_argument(
         "--val-share", type=float, default=0.1, help="share of the photos held out (default: %(default)s)"
@@ -80,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         val_share=args.val_share,
         image_size=args.image_size,
+        learning_rate=args.learning_rate,
         views=args.views,
     )
     gallery = Gallery.open(args.gallery, photo_root=args.photo_root)

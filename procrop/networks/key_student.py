@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .efficientnet_lite import HEAD_CHANNELS, EfficientNetLite
 
 _STRIDES = (8, 16, 32)
+_CLASSES = 1000
 
 
 class KeyStudent(nn.Module):
@@ -45,9 +46,10 @@ class KeyStudent(nn.Module):
 
     def load_pretrained(self, checkpoint: str | os.PathLike | None = None) -> "KeyStudent":
         """Load the trunk's weights; see `EfficientNetLite.load_pretrained`."""
-        whole = EfficientNetLite(self.trunk.variant, _STRIDES).load_pretrained(checkpoint)
-        whole.classifier = None
-        self.trunk.load_state_dict(whole.state_dict())
+        # published weights are loaded whole or not at all
+        self.trunk.classifier = nn.Linear(HEAD_CHANNELS, _CLASSES)
+        self.trunk.load_pretrained(checkpoint)
+        self.trunk.classifier = None
         return self
 
     def features(self, images: Tensor) -> Tensor:

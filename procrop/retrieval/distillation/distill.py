@@ -34,6 +34,7 @@ from .trainer import DistillError, HeadTrainer, TrainingData
 
 RECALL_AT = (1, 10)
 _REPORTS = 10
+_FEWEST = 5
 
 
 @dataclass
@@ -137,6 +138,12 @@ class _Run:
             known = known / np.linalg.norm(known, axis=1, keepdims=True)
         photos, keys, features = self._both_ends(photos, known, rejected)
         tested = held_out(photos, self.settings.val_share, self.settings.seed)
+        pool = sum(p.gallery_id is not None for p, t in zip(photos, tested, strict=True) if not t)
+        if pool < _FEWEST:
+            raise DistillError(
+                f"{self.gallery.folder}: {pool} of its photos are left to learn from, {_FEWEST} are needed; take a "
+                f"larger gallery or a smaller val_share"
+            )
         numbers = source_numbers([p.source_id for p in photos] + self.gallery.source_ids)
         sources, gallery_sources = numbers[: len(photos)], numbers[len(photos) :]
         held = Held(keys[tested], sources[tested], known, gallery_sources, self.space.metric)

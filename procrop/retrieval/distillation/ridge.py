@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_PENALTIES = 10.0 ** np.arange(-5, 5, 0.5)
+_PENALTIES = 10.0 ** np.arange(-7, 3, 0.5)
 
 
 class Ridge(NamedTuple):
@@ -39,7 +39,7 @@ def fit_ridge(features: np.ndarray, keys: np.ndarray) -> Ridge:
     scale = float((x**2).sum() / len(x))
     for relative in _PENALTIES:
         shrink = values / (values + relative * scale)
-        leverage = (left**2) @ shrink + 1 / len(x)
+        leverage = np.einsum("nr,nr,r->n", left, left, shrink) + 1 / len(x)
         residual = y - left @ (shrink[:, None] * projected)
         error = float(np.mean((residual / np.maximum(1 - leverage, 1e-9)[:, None]) ** 2))
         if best is None or error < best[0]:
