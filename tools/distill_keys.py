@@ -31,7 +31,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--photo-root", metavar="DIR", help="where the gallery's photos were moved to")
     parser.add_argument("--epochs", type=int, default=60, help="(default: %(default)s)")
     parser.add_argument(
-        "--learning-rate", type=float, default=3e-4, help="largest step of the training (default: %(default)s)"
+        "--learning-rate",
+        type=float,
+        default=3e-4,
+        help="largest step of the training (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     parser.add_argument(
