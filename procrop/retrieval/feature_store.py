@@ -223,13 +223,6 @@ class FeatureStore:
         """Check the bytes of all shards; one line per damaged file."""
         return [problem for problem in map(self._check_shard, self._shards) if problem]
 
-    def count_intact(self, most: int) -> int:
-        """How many of the first ``most`` shards are intact before the first damaged one."""
-        for i, shard in enumerate(self._shards[:most]):
-            if self._check_shard(shard):
-                return i
-        return min(most, len(self._shards))
-
     def _check_shard(self, shard: dict) -> str | None:
         path = self.folder / shard["file"]
         if not path.is_file():

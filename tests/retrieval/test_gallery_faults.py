@@ -55,8 +55,8 @@ def wait_for(condition, seconds=600.0):
 def kill_at_random(builds: BuildServer, tmp_path, photos, retrieval, number):
     """Kill ``number`` builds at random moments; every one must end as if nothing had happened."""
     whole = build(tmp_path / "whole", photos, retrieval)
-    # 20 photos take a second at least, and what comes after them a little more
-    delay, seconds = 0.05, 1.2
+    # 20 photos take 0.6 s at least, and what comes after them a little more
+    delay, seconds = 0.03, 0.75
     moments, unfinished = random.Random(3), 0
     for i in range(number):
         folder = tmp_path / f"killed{i}"

@@ -1,4 +1,4 @@
-# ProCrop on ResNet-50 (stride 32; DC5: see the comment), Conditional DETR widths, N = 90 anchors.
+# ProCrop on ResNet-50 (stride 32; procrop_r50_dc5.py: stride 16), Conditional DETR widths, N = 90 anchors.
 model = dict(
     type="ProCrop",
     data_preprocessor=dict(
@@ -11,7 +11,6 @@ model = dict(
         type="ResNet",
         depth=50,
         out_indices=(3,),
-        # DC5 (stride 16): strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2)
         frozen_stages=1,
         norm_cfg=dict(type="BN", requires_grad=False),
         norm_eval=True,

@@ -191,3 +191,15 @@ def test_gaicd_reports_bad_lines(gaicd):
     source = GAICDSource(gaicd)
     assert len(source.items()[0].scores) == 1
     assert source.report == {"not 5 numbers 'y1 x1 y2 x2 MOS'": [f"{path}:2"]}
+
+
+@pytest.mark.realdata
+def test_gaicd_on_the_real_photos(procrop_data):
+    root = procrop_data / "gaicd_v1"
+    source = GAICDSource(root, version="v1")
+    found = {item.source_id for item in source.items()}
+    for split in ("val", "test"):
+        if (root / "splits" / f"{split}.txt").is_file():
+            held_out = (root / "splits" / f"{split}.txt").read_text().split()
+            assert held_out and not found & {name.removesuffix(".jpg") for name in held_out}
+    assert found and all(len(item.crops) == len(item.scores) > 0 for item in source.items())
