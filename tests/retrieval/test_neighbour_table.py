@@ -40,6 +40,30 @@ def test_agrees_with_searching(gallery, queries):
         assert found[0].dtype == np.int64 and found[1].dtype == np.float32
 
 
+def test_all_queries_of_a_chunk_are_searched_for_at_once(gallery, queries, monkeypatch):
+    searches = []
+    search = type(gallery.index).search
+
+    def counted(index, keys, *args):
+        searches.append(len(keys))
+        return search(index, keys, *args)
+
+    monkeypatch.setattr(type(gallery.index), "search", counted)
+    NeighbourTable.build(queries, gallery, 5)
+    assert searches == [32, 8]
+
+
+def test_queries_with_fewer_neighbours_do_not_cut_those_of_others(tmp_path, photos, retrieval):
+    """18 of 20 photos are of one source."""
+    items = [GalleryItem(p, "many" if i < 18 else "few") for i, p in enumerate(sorted(photos.iterdir()))]
+    gallery = build_gallery(tmp_path / "s", items, retrieval, photos)
+    other = sorted(draw_photos(tmp_path / "other", 3, seed=8).iterdir())
+    table = NeighbourTable.build(zip("abc", ("many", "few", "c"), other, strict=True), gallery, 19)
+    assert [len(table.lookup(name, 19)[0]) for name in "abc"] == [2, 18, 19]
+    assert table.ids[0, 2:].tolist() == [-1] * 17 and not table.scores[0, 2:].any()
+    assert set(table.ids[0, :2]) == {18, 19} and set(table.ids[1, :18]) == set(range(18))
+
+
 def test_a_photo_never_finds_itself(gallery, photos):
     queries = [(p.stem, p.stem, p) for p in sorted(photos.iterdir())]
     table = NeighbourTable.build(queries, gallery, 19)
