@@ -111,6 +111,9 @@ class FaissIndex(VectorIndex):
             for part in parts(self._faiss, self._index):
                 if isinstance(part, self._faiss.IndexHNSW):
                     part.hnsw.efConstruction = self.settings["ef_construction"]
+                if hasattr(part, "do_polysemous_training"):
+                    # orders codes for a filter that is not used here, and takes most of the training's time
+                    part.do_polysemous_training = False
         return self._index
 
     def train(self, keys: np.ndarray) -> None:
