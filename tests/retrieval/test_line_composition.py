@@ -210,7 +210,8 @@ def test_the_config_builds_it_and_its_gallery_is_searched(tmp_path):
             Image.fromarray(draw_scene(name, seed)).save(path)
     items = items_from_folder(tmp_path / "photos")
     gallery = build_gallery(tmp_path / "gallery", items, retrieval, tmp_path / "photos")
-    assert gallery.token_shape is None
+    # the lines find, the second encoder gives the tokens
+    assert gallery.token_shape == (64, 112) and gallery.backbone().token_shape is None
     for name in COMPOSITIONS:
         ids, _ = gallery.search([draw_scene(name, 3)], 1)
         assert gallery.names[ids[0, 0]].startswith(name.replace("/", "_"))

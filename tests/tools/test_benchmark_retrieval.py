@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "benchmarks"))
 
 import recall
 import retrieval
+import retrieval_parts
 from pairs import PairedTimes
 
 
@@ -26,8 +27,8 @@ def test_quick_run_of_the_cheap_parts_writes_its_tables(tmp_path, capsys):
 
 
 def test_the_plain_searches_and_the_index_find_the_same():
-    keys, queries = retrieval.unit_keys(500, 16, 0), retrieval.unit_keys(9, 16, 1)
-    ways = retrieval.plain_searches(keys, queries)
+    keys, queries = retrieval_parts.unit_keys(500, 16, 0), retrieval_parts.unit_keys(9, 16, 1)
+    ways = retrieval_parts.plain_searches(keys, queries)
     expected = recall.filled(__import__("procrop.retrieval").retrieval.FaissIndex("Flat"), keys).search(
         queries, 10
     )[0]
@@ -36,9 +37,9 @@ def test_the_plain_searches_and_the_index_find_the_same():
 
 
 def test_speed_is_the_other_sides_time_over_ours():
-    line = retrieval.row("search", PairedTimes([1.0, 2.0, 1.0], [2.0, 2.0, 1.5]), 0.8)
+    line = retrieval_parts.row("search", PairedTimes([1.0, 2.0, 1.0], [2.0, 2.0, 1.5]), 0.8)
     assert "1.50 (1.00 to 2.00)" in line and ">= 0.8 met" in line
-    assert ">= 0.9 missed" in retrieval.row("search", PairedTimes([2.0], [1.0]), 0.9)
+    assert ">= 0.9 missed" in retrieval_parts.row("search", PairedTimes([2.0], [1.0]), 0.9)
 
 
 def test_clustered_keys_are_clustered_and_repeat():
