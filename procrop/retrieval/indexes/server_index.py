@@ -35,8 +35,9 @@ class ServerIndex(VectorIndex):
     """An index on a server; the file that `save` writes points there.
 
     Keys wait in a temporary file until `save` sends them, under a name that carries a hash of all ids, keys
-    and build settings: equal content is sent once, what a killed build left half-sent is dropped and sent again, and something
-    else under that name is refused. Until then searches are exact and local. Once saved, nothing can be added.
+    and build settings: equal content is sent once, what a killed build left half-sent is dropped and sent again, and
+    something else under that name is refused. Until then searches are exact and local. Once saved, nothing can be
+    added.
 
     A subclass says how to talk to its server: `_connect`, `_state`, `_send`, `_drop`, `_ask`.
     """
