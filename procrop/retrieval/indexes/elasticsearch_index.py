@@ -64,6 +64,7 @@ class ElasticsearchIndex(ServerIndex):
 
     magic = b"procrop elasticsearch pointer\n"
     limit = 10_000
+    search_settings = ("uri", "exact", "num_candidates")
     first_wait = 0.5
 
     def __init__(

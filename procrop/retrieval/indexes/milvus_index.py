@@ -52,6 +52,7 @@ class MilvusIndex(ServerIndex):
 
     magic = b"procrop milvus pointer\n"
     limit = 16_384
+    search_settings = ("uri", "database", "search_params")
 
     def __init__(
         self,

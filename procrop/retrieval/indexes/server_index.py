@@ -34,9 +34,10 @@ class IndexServerError(OSError):
 class ServerIndex(VectorIndex):
     """An index on a server; the file that `save` writes points there.
 
-    Keys wait in a temporary file until `save` sends them, under a name that carries a hash of all ids, keys and
-    settings: equal content is sent once, what a killed build left half-sent is dropped and sent again, and something
-    else under that name is refused. Until then searches are exact and local. Once saved, nothing can be added.
+    Keys wait in a temporary file until `save` sends them, under a name that carries a hash of all ids, keys
+    and build settings: equal content is sent once, what a killed build left half-sent is dropped and sent again, and
+    something else under that name is refused. Until then searches are exact and local. Once saved, nothing can be
+    added.
 
     A subclass says how to talk to its server: `_connect`, `_state`, `_send`, `_drop`, `_ask`.
     """
@@ -44,6 +45,8 @@ class ServerIndex(VectorIndex):
     magic: ClassVar[bytes]
     # most candidates that the server returns for a query
     limit: ClassVar[int]
+    # settings that change nothing of what is on the server
+    search_settings: ClassVar[tuple[str, ...]]
 
     def __init__(self, metric: str, settings: dict[str, Any]) -> None:
         super().__init__(metric)
@@ -158,7 +161,8 @@ class ServerIndex(VectorIndex):
             "largest": spool.largest,
             "settings": self.settings,
         }
-        content = sha256_json([_VERSION, what, spool.hashes])
+        built = {name: v for name, v in self.settings.items() if name not in self.search_settings}
+        content = sha256_json([_VERSION, {**what, "settings": built}, spool.hashes])
         return {**what, "content_sha256": content, "name": f"procrop_{content[:40]}"}
 
     @staticmethod

@@ -167,6 +167,11 @@ def test_saving_again_sends_nothing(server, tmp_path):
     saved(tmp_path / "b")
     assert len(server.made("PUT /_bulk")) == 1
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    # the same keys serve both kinds of search
+    approximate = saved(tmp_path / "c", exact=False)
+    assert len(server.made("PUT /_bulk")) == 1 and approximate.search(KEYS[:1], 1)[0].tolist() == [[0]]
+    saved(tmp_path / "d", index_options=dict(type="int8_hnsw"))
+    assert len(server.made("PUT /_bulk")) == 2
 
 
 def test_a_foreign_or_lost_index_is_refused(server, tmp_path):
