@@ -69,6 +69,12 @@ class GalleryEncoders:
             token_grid=of_tokens.token_grid,
         )
 
+    @property
+    def on_accelerator(self) -> bool:
+        """Whether encoding leaves the CPU's cores free."""
+        encoders = [self.backbone] if self.token_backbone is None else [self.backbone, self.token_backbone]
+        return all(encoder.on_accelerator for encoder in encoders)
+
     def prepare(self, photo: np.ndarray) -> tuple[np.ndarray, ...]:
         """A photo (H, W, 3) uint8 RGB at the working size of each encoder."""
         encoders = [self.backbone] if self.token_backbone is None else [self.backbone, self.token_backbone]

@@ -105,15 +105,19 @@ class ShardWriter:
         next(loaded, None)
 
     def _load_ahead(self, plans: Sequence[PlannedPhoto]) -> Iterator[tuple[PlannedPhoto, tuple | str]]:
-        """Load photos in order, a few ahead of the encoder, so that memory does not grow with the gallery."""
-        waiting: deque[tuple[PlannedPhoto, Future]] = deque()
-        for plan in plans:
-            waiting.append((plan, self._pool.submit(self._load, plan)))
-            if len(waiting) > 2 * self._workers:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
+        """Load photos in order, a chunk at a time, so that memory does not grow with the gallery.
+
+        The next chunk is read during the encoding of this one only if that runs elsewhere: readers beside a network on
+        the same cores make its threads wait for one another, which costs more than it hides.
+        """
+        waiting: deque[list[tuple[PlannedPhoto, Future]]] = deque()
+        for start in range(0, len(plans), _ENCODE_CHUNK):
+            chunk = plans[start : start + _ENCODE_CHUNK]
+            waiting.append([(plan, self._pool.submit(self._load, plan)) for plan in chunk])
+            if len(waiting) > int(self.encoders.on_accelerator):
+                yield from _results(waiting.popleft())
+        for chunk in waiting:
+            yield from _results(chunk)
 
     def _load(self, plan: PlannedPhoto) -> tuple[_Prepared, int, int] | str:
         """Read a photo and bring it to working size at once; a reason in words when that cannot be done."""
@@ -185,3 +189,8 @@ def _unusable(rows: dict[str, np.ndarray], metric: str) -> str | None:
     if metric == "cosine" and not rows[KEYS].any():
         return "the encoder gives it an all-zero key, which has no cosine"
     return None
+
+
+def _results(chunk: list[tuple[PlannedPhoto, Future]]) -> list[tuple[PlannedPhoto, tuple | str]]:
+    """What became of a chunk, once all of it is read."""
+    return [(plan, future.result()) for plan, future in chunk]

@@ -56,6 +56,11 @@ class RetrievalBackbone(ABC):
     def fingerprint(self) -> str:
         """Hex SHA-256 over all that changes an embedding: type, parameters, weights, preprocessing."""
 
+    @property
+    def on_accelerator(self) -> bool:
+        """Whether encoding leaves the CPU's cores free, so that photos are better read meanwhile."""
+        return False
+
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Bring a photo (H, W, 3) uint8 RGB to the working size, so that a batch of large photos fits in
         memory.

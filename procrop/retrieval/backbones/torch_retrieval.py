@@ -40,6 +40,10 @@ class TorchRetrieval(RetrievalBackbone):
         self.dtype = DTYPES[dtype]
         self.network = network.requires_grad_(False).eval().to(self.device, self.dtype)
 
+    @property
+    def on_accelerator(self) -> bool:
+        return self.device.type != "cpu"
+
     @abstractmethod
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Bring a photo (H, W, 3) uint8 RGB to its working size; idempotent."""
