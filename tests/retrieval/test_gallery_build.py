@@ -148,17 +148,19 @@ def test_nothing_usable_leaves_the_gallery_as_it_was(tmp_path, photos, retrieval
     assert Gallery.open(gallery.folder).content_sha256 == gallery.content_sha256
 
 
-def test_a_photo_that_changes_under_the_build_is_set_aside(tmp_path, photos, retrieval):
+def test_a_photo_that_changes_under_the_build_is_set_aside(tmp_path, retrieval):
+    photos = draw_photos(tmp_path / "many", 40)  # more than are read at once
+
     class Meddling(ColourBackbone):
         def encode(self, images):
-            shutil.copy(photos / "p000.png", photos / "p019.png")
+            shutil.copy(photos / "p000.png", photos / "p039.png")
             return super().encode(images)
 
     gallery = build(tmp_path / "g", photos, retrieval, backbone=Meddling(), workers=1)
-    assert [entry["name"] for entry in gallery.rejected] == ["p019.png"]
+    assert [entry["name"] for entry in gallery.rejected] == ["p039.png"]
     assert "changed since the build began" in gallery.rejected[0]["reason"]
     assert gallery.verify() == []
-    assert len(build(tmp_path / "g", photos, retrieval)) == 20
+    assert len(build(tmp_path / "g", photos, retrieval)) == 40
 
 
 def test_names_and_duplicates(tmp_path, photos, retrieval):
