@@ -70,15 +70,22 @@ class GalleryEncoders:
         )
 
     @property
+    def chunk(self) -> int:
+        """Photos to read and encode between two signs of progress: a few batches, fewer of a heavy encoder."""
+        return 4 * min(encoder.batch_size for encoder in self._all)
+
+    @property
     def on_accelerator(self) -> bool:
         """Whether encoding leaves the CPU's cores free."""
-        encoders = [self.backbone] if self.token_backbone is None else [self.backbone, self.token_backbone]
-        return all(encoder.on_accelerator for encoder in encoders)
+        return all(encoder.on_accelerator for encoder in self._all)
 
     def prepare(self, photo: np.ndarray) -> tuple[np.ndarray, ...]:
         """A photo (H, W, 3) uint8 RGB at the working size of each encoder."""
-        encoders = [self.backbone] if self.token_backbone is None else [self.backbone, self.token_backbone]
-        return tuple(encoder.prepare(photo) for encoder in encoders)
+        return tuple(encoder.prepare(photo) for encoder in self._all)
+
+    @property
+    def _all(self) -> list[RetrievalBackbone]:
+        return [self.backbone] if self.token_backbone is None else [self.backbone, self.token_backbone]
 
     def encode(self, prepared: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray | None]:
         """Raw keys (B, d_raw) float32 and tokens (B, m, d_r) float16 or None of B prepared photos."""

@@ -19,9 +19,6 @@ from .gallery_plan import PlannedPhoto, normalised_crops
 from .gallery_reuse import EncodedPhotos
 from .gallery_shards import ShardFolder, ShardTable
 
-# photos handed to the encoder at once; fixed, so that a resumed build repeats the very same batches
-_ENCODE_CHUNK = 32
-
 # a photo's record with its rows per feature store, or why it cannot be used
 _Outcome = tuple[PhotoRecord, dict[str, np.ndarray]] | str
 # what the encoders are given of a photo
@@ -111,8 +108,9 @@ class ShardWriter:
         the same cores make its threads wait for one another, which costs more than it hides.
         """
         waiting: deque[list[tuple[PlannedPhoto, Future]]] = deque()
-        for start in range(0, len(plans), _ENCODE_CHUNK):
-            chunk = plans[start : start + _ENCODE_CHUNK]
+        size = self.encoders.chunk
+        for start in range(0, len(plans), size):
+            chunk = plans[start : start + size]
             waiting.append([(plan, self._pool.submit(self._load, plan)) for plan in chunk])
             if len(waiting) > int(self.encoders.on_accelerator):
                 yield from _results(waiting.popleft())
@@ -133,11 +131,11 @@ class ShardWriter:
             return getattr(error, "strerror", None) or str(error)
 
     def _encoded(self, loaded: Iterable[tuple[PlannedPhoto, tuple | str]]) -> Iterator[_Outcome]:
-        """Encode photos chunk by chunk; one outcome per photo, in order."""
+        """Encode photos chunk by chunk, one outcome per photo, in order: a resumed build repeats the same batches."""
         chunk: list[tuple[PlannedPhoto, tuple | str]] = []
         for entry in loaded:
             chunk.append(entry)
-            if sum(not isinstance(result, str) for _, result in chunk) == _ENCODE_CHUNK:
+            if sum(not isinstance(result, str) for _, result in chunk) == self.encoders.chunk:
                 yield from self._encode(chunk)
                 chunk = []
         yield from self._encode(chunk)

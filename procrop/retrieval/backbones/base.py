@@ -32,9 +32,11 @@ class RetrievalBackbone(ABC):
 
     Attributes:
         metric: How keys are compared: ``"cosine"``, ``"inner_product"`` or ``"l2"``.
+        batch_size: Photos that the encoder works on at once; changes the speed only.
     """
 
     metric: str = "cosine"
+    batch_size: int = 8
 
     @property
     @abstractmethod
