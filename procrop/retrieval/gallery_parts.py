@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,21 @@ from .gallery_shards import ShardFolder, read_shard_table, shard_files, shard_na
 from .gallery_work import GalleryWork, writing_to
 
 
+@dataclass(frozen=True)
+class GalleryPart:
+    """A part as `build_part` leaves it.
+
+    Attributes:
+        folder: Where it is.
+        photos: Photos that were encoded.
+        rejected: Photos set aside: name and reason.
+    """
+
+    folder: Path
+    photos: int
+    rejected: list[dict[str, str]]
+
+
 def build_part(
     folder: str | os.PathLike,
     items: Iterable[GalleryItem],
@@ -31,7 +47,7 @@ def build_part(
     rank: int,
     processes: int,
     **options: Any,
-) -> int:
+) -> GalleryPart:
     """Encode part ``rank`` (from 0) of ``processes`` of a gallery into a folder of its own, for `merge_parts`.
 
     A part is resumable and can be brought up to date like a gallery. All parts need the same list of photos, config
@@ -40,7 +56,7 @@ def build_part(
     Args and raises: as `build_gallery`; ``folder`` is the part's.
 
     Returns:
-        Photos in the part.
+        What the part holds.
     """
     work = GalleryWork(folder, items, retrieval, photo_root, rank, processes, kind=PART_KIND, **options)
     with work, work.locked():
@@ -66,7 +82,12 @@ def build_part(
                 "photo_root": relative_root(work.photo_root, work.folder),
             },
         )
-        return work.photos_in(work.own)
+        tables = [read_shard_table(work.folder, name) for name in names.values()]
+    return GalleryPart(
+        work.folder,
+        sum(len(table.records) for table in tables),
+        [{"name": name, "reason": reason} for table in tables for name, reason in table.rejected],
+    )
 
 
 def merge_parts(

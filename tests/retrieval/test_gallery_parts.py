@@ -36,7 +36,10 @@ def part(folder, photos, retrieval, rank, processes, items=None, **kwargs):
 def parts(tmp_path, photos, retrieval):
     folders = [tmp_path / f"part{rank}" for rank in range(3)]
     # shards of 3 photos, dealt in turn: 0 3 6, 1 4, 2 5
-    assert [part(f, photos, retrieval, rank, 3) for rank, f in enumerate(folders)] == [8, 6, 6]
+    built = [part(f, photos, retrieval, rank, 3) for rank, f in enumerate(folders)]
+    assert [(p.folder, p.photos, p.rejected) for p in built] == [
+        (f, n, []) for f, n in zip(folders, (8, 6, 6), strict=True)
+    ]
     return folders
 
 
