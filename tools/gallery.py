@@ -95,10 +95,8 @@ def add_build(build: argparse.ArgumentParser) -> None:
         "--root", metavar="DIR", help="folder of the --source, or that a --list is relative to"
     )
     build.add_argument("--top", type=int, help="of --source ava: how many of the best photos")
-    build.add_argument("--split", default="train", help="of --gaicd (default: %(default)s)")
-    build.add_argument(
-        "--version", default="v2", choices=["v1", "v2"], help="of --gaicd (default: %(default)s)"
-    )
+    build.add_argument("--split", help="of --gaicd (default: train)")
+    build.add_argument("--version", choices=["v1", "v2"], help="of --gaicd (default: v2)")
     build.add_argument(
         "--retrieval", required=True, metavar="CONFIG", help="config file that holds `retrieval`"
     )
@@ -176,19 +174,22 @@ def source_config(args: argparse.Namespace) -> dict | None:
         raise ValueError("--top goes with --source ava")
     if args.root and not (args.source or args.list):
         raise ValueError("--root goes with --source or --list")
+    if (args.split or args.version) and not (args.gaicd or args.source == "gaicd"):
+        raise ValueError("--split and --version go with --gaicd")
+    gaicd = dict(split=args.split or "train", version=args.version or "v2")
     if args.photos:
         return dict(type="FolderSource", root=args.photos)
     if args.list:
         return dict(type="FileListSource", path=args.list, root=args.root)
     if args.gaicd:
-        return dict(type="GAICDSource", root=args.gaicd, split=args.split, version=args.version)
+        return dict(type="GAICDSource", root=args.gaicd, **gaicd)
     if args.source is None:
         return None
     if not args.root:
         raise ValueError(f"--source {args.source} needs --root, the folder of the dataset")
     config = dict(type=_SOURCES[args.source], root=args.root)
     if args.source == "gaicd":
-        config.update(split=args.split, version=args.version)
+        config.update(gaicd)
     return config if args.top is None else {**config, "top": args.top}
 
 

@@ -5,9 +5,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from .gallery_design import GalleryDesign
 from .gallery_encoders import GalleryEncoders
 from .gallery_format import GalleryError
 from .index_cost import index_bytes, is_remote
+from .key_transforms import KeyTransform
 
 # Elasticsearch refuses a mapping with longer dense vectors
 ELASTICSEARCH_DIMS = 4096
@@ -92,8 +94,12 @@ def estimate_cost(encoders: GalleryEncoders, photos: int) -> GalleryCost:
     Raises:
         ValueError: The key transform or the index cannot work on keys of that length.
     """
-    design = encoders.design()
-    key_dim = encoders.transform.output_dim(design.key_dim)
+    return cost_of_design(encoders.design(), encoders.transform, photos)
+
+
+def cost_of_design(design: GalleryDesign, transform: KeyTransform, photos: int) -> GalleryCost:
+    """As `estimate_cost`, where no encoder is at hand; ``transform`` is that of the design's config."""
+    key_dim = transform.output_dim(design.key_dim)
     config = design.retrieval["index"] or {"type": "FaissIndex"}
     kind = str(config["type"]).rpartition(".")[2]
     if kind == "ElasticsearchIndex" and key_dim > ELASTICSEARCH_DIMS:

@@ -16,12 +16,14 @@ from procrop.io.manifest import (
 )
 
 from .gallery import Gallery
+from .gallery_cost import check_space, cost_of_design
 from .gallery_design import GalleryDesign
 from .gallery_finish import finish_gallery
 from .gallery_format import PART_KIND, VERSION, GalleryError, GalleryItem
 from .gallery_plan import prepare_folder, relative_root
 from .gallery_shards import ShardFolder, read_shard_table, shard_files, shard_name
 from .gallery_work import GalleryWork, writing_to
+from .key_transforms import build_key_transform
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def merge_parts(
 
     Raises:
         GalleryError: A part is absent, unfinished, damaged, given twice, of another encoder or of another list of
-            photos, or a photo is in two of them.
+            photos, a photo is in two of them, or the disk has too little space.
         OSError: The disk is full.
     """
     folder, folders = Path(folder), [Path(part) for part in parts]
@@ -123,6 +125,7 @@ def merge_parts(
         for number, name in manifest["extra"]["shards"]
     }
     with writing_to(folder):
+        _check_space(folder, design, where.values())
         shards = ShardFolder(folder)
         shards.remove_temporary()
         for name, part in where.values():
@@ -130,6 +133,18 @@ def merge_parts(
         names = [where[number][0] for number in sorted(where)]
         finish_gallery(folder, design, names, root, refit)
     return Gallery.open(folder)
+
+
+def _check_space(folder: Path, design: GalleryDesign, shards: Iterable[tuple[str, Path]]) -> None:
+    """Make sure that the index fits on the disk, and the rows of parts that are on another one."""
+    photos = copied = 0
+    for name, part in shards:
+        rows = len(read_shard_table(part, name).records)
+        photos += rows
+        # files on the same disk are linked
+        copied += rows if os.stat(part).st_dev != os.stat(folder).st_dev else 0
+    cost = cost_of_design(design, build_key_transform(design.retrieval["key_transform"]), photos)
+    check_space(folder, cost, copied, indexed=True)
 
 
 def _read_part(part: Path) -> dict:

@@ -170,3 +170,8 @@ def test_an_index_that_cannot_be_opened_is_listed_beside_the_rest(tmp_path, phot
         build_gallery(tmp_path / "g", items_from_folder(photos), retrieval, photos)
     monkeypatch.undo()
     assert Gallery.open(tmp_path / "g").verify() == []
+
+
+def test_info_of_a_gallery_without_tokens_names_no_token_encoder(tmp_path, photos):
+    gallery = build(tmp_path / "g", photos, dict(backbone=dict(type="GreyKeys")))
+    assert gallery.info()["encoder"] == "GreyKeys" and gallery.info()["token encoder"] is None

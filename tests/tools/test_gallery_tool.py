@@ -186,6 +186,8 @@ def test_ava_by_its_short_name(work, capsys):
         (["--source", "ava"], "needs --root"),
         (["--photos", "X", "--top", "3"], "--top goes with --source ava"),
         (["--photos", "X", "--root", "Y"], "--root goes with"),
+        (["--photos", "X", "--split", "train"], "--split and --version go with --gaicd"),
+        (["--source", "cpc", "--root", "X", "--version", "v1"], "--split and --version go with --gaicd"),
         (["--photos", "PHOTOS", "--shard", "2/2"], "--shard takes I/N"),
         (["--photos", "PHOTOS", "--shard", "one"], "--shard takes I/N"),
         (["--photos", "PHOTOS", "--shard", "0/2", "--refit"], "--refit does not go with --shard"),
