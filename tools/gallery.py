@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from procrop.retrieval import Gallery
+    from procrop.retrieval.gallery_parts import GalleryPart
     from procrop.retrieval.sources import GallerySource
 
 _SHOWN = 20
@@ -65,6 +66,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--exclude", nargs="+", default=[], metavar="NAME", help="photo names or source ids to pass over"
     )
     search.add_argument(
+        "--keep-own",
+        action="store_true",
+        help="show the query itself, its copies and its source's photos too",
+    )
+    search.add_argument(
         "--query-encoder", metavar="FILE", help="encode the query with this file of tools/distill_keys.py"
     )
     search.set_defaults(run=run_search)
@@ -89,10 +95,8 @@ def add_build(build: argparse.ArgumentParser) -> None:
         "--root", metavar="DIR", help="folder of the --source, or that a --list is relative to"
     )
     build.add_argument("--top", type=int, help="of --source ava: how many of the best photos")
-    build.add_argument("--split", default="train", help="of --gaicd (default: %(default)s)")
-    build.add_argument(
-        "--version", default="v2", choices=["v1", "v2"], help="of --gaicd (default: %(default)s)"
-    )
+    build.add_argument("--split", help="of --gaicd (default: train)")
+    build.add_argument("--version", choices=["v1", "v2"], help="of --gaicd (default: v2)")
     build.add_argument(
         "--retrieval", required=True, metavar="CONFIG", help="config file that holds `retrieval`"
     )
@@ -109,35 +113,28 @@ def run_build(args: argparse.Namespace) -> int:
     """Build a gallery, a part or a share of one, or bring it up to date."""
     from procrop.retrieval import build_gallery, build_part, build_share
 
-    retrieval, source = read_config(args)
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     part = parse_shard(args.shard) if args.shard else None
+    if part and args.refit:
+        raise ValueError("--refit does not go with --shard: parts fit nothing; give it to merge")
     if part and processes > 1:
         raise ValueError(
             "--shard is for processes that do not know of each other: leave it out under torchrun"
         )
+    retrieval, source = read_config(args)
     items = source.items()
     listed = rank == 0 and show_report(source)
     work = args.out, items, retrieval, source.root
     options = dict(shard_size=args.shard_size, workers=args.workers)
     if args.dry_run:
         return run_dry(args.out, len(items), retrieval)
-    if part:
-        photos = build_part(*work, *part, **options)
-        print(
-            f"{args.out}: part {args.shard} with {photos} photos; join all parts with tools/gallery.py merge"
-        )
-        return 1 if listed else 0
     if rank > 0:
         build_share(*work, rank, processes, **options)
         return 0
-    gallery = build_gallery(
-        *work,
-        refit=args.refit,
-        processes=processes,
-        on_cost=lambda cost: print(*cost.lines(args.out), sep="\n", file=sys.stderr),
-        **options,
-    )
+    options["on_cost"] = lambda cost: print(*cost.lines(args.out), sep="\n", file=sys.stderr)
+    if part:
+        return max(say_part(build_part(*work, *part, **options), args.shard), int(listed))
+    gallery = build_gallery(*work, refit=args.refit, processes=processes, **options)
     return max(say_done(gallery), int(listed))
 
 
@@ -177,19 +174,22 @@ def source_config(args: argparse.Namespace) -> dict | None:
         raise ValueError("--top goes with --source ava")
     if args.root and not (args.source or args.list):
         raise ValueError("--root goes with --source or --list")
+    if (args.split or args.version) and not (args.gaicd or args.source == "gaicd"):
+        raise ValueError("--split and --version go with --gaicd")
+    gaicd = dict(split=args.split or "train", version=args.version or "v2")
     if args.photos:
         return dict(type="FolderSource", root=args.photos)
     if args.list:
         return dict(type="FileListSource", path=args.list, root=args.root)
     if args.gaicd:
-        return dict(type="GAICDSource", root=args.gaicd, split=args.split, version=args.version)
+        return dict(type="GAICDSource", root=args.gaicd, **gaicd)
     if args.source is None:
         return None
     if not args.root:
         raise ValueError(f"--source {args.source} needs --root, the folder of the dataset")
     config = dict(type=_SOURCES[args.source], root=args.root)
     if args.source == "gaicd":
-        config.update(split=args.split, version=args.version)
+        config.update(gaicd)
     return config if args.top is None else {**config, "top": args.top}
 
 
@@ -233,11 +233,25 @@ def say_done(gallery: "Gallery") -> int:
     from procrop.retrieval.gallery_format import REJECTED_FILE
 
     print(f"{gallery.folder}: {len(gallery)} photos, {len(gallery.rejected)} rejected")
-    for entry in gallery.rejected[:_SHOWN]:
+    return list_rejected(gallery.rejected, f"all of them in {gallery.folder / REJECTED_FILE}")
+
+
+def say_part(part: "GalleryPart", shard: str) -> int:
+    """As `say_done`, of a part."""
+    print(
+        f"{part.folder}: part {shard} with {part.photos} photos, {len(part.rejected)} rejected; "
+        f"join all parts with tools/gallery.py merge"
+    )
+    return list_rejected(part.rejected, f"{len(part.rejected)} in all; merge writes them into a file")
+
+
+def list_rejected(rejected: list[dict[str, str]], rest: str) -> int:
+    """Print the photos that were set aside, and ``rest`` where there are too many; the exit code."""
+    for entry in rejected[:_SHOWN]:
         print(f"  rejected {entry['name']!r}: {entry['reason']}", file=sys.stderr)
-    if len(gallery.rejected) > _SHOWN:
-        print(f"  ... all of them in {gallery.folder / REJECTED_FILE}", file=sys.stderr)
-    return 1 if gallery.rejected else 0
+    if len(rejected) > _SHOWN:
+        print(f"  ... {rest}", file=sys.stderr)
+    return 1 if rejected else 0
 
 
 def run_merge(args: argparse.Namespace) -> int:
@@ -275,6 +289,7 @@ def run_search(args: argparse.Namespace) -> int:
     """Print the nearest photos of a query, best first."""
     from procrop.io.photo import read_photo
     from procrop.retrieval import Gallery
+    from procrop.retrieval.own_photos import own_photo_ids
 
     if args.k < 0:
         raise ValueError(f"--k must be at least 0, not {args.k}")
@@ -284,13 +299,18 @@ def run_search(args: argparse.Namespace) -> int:
         raise ValueError(f"--exclude: no photo or source named {unknown[0]!r} in {args.out}")
     if args.query_encoder:
         gallery.use_query_encoder(args.query_encoder)
-    ids, scores = gallery.search([read_photo(args.query)], args.k, args.exclude)
+    photo = read_photo(args.query)
+    own = [] if args.keep_own else own_photo_ids(gallery, args.query).tolist()
+    ids, scores = gallery.search([photo], args.k, [*args.exclude, *own])
     print(f"{'rank':>4} {'score':>8} {'id':>7}  name")
     for rank, (photo_id, score) in enumerate(zip(ids[0], scores[0], strict=True), 1):
-        # a name may hold characters that the terminal cannot show
-        name = gallery.names[photo_id].encode("utf-8", "backslashreplace").decode()
-        print(f"{rank:>4} {score:>8.4f} {photo_id:>7}  {name}")
+        print(f"{rank:>4} {score:>8.4f} {photo_id:>7}  {shown(gallery.names[photo_id])}")
     return 0
+
+
+def shown(name: str) -> str:
+    """A file name on one line: a newline and whatever else a terminal cannot show are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -114,16 +114,6 @@ class FeatureStore:
         return self._bounds[-1]
 
     @property
-    def num_shards(self) -> int:
-        """Number of complete shards."""
-        return len(self._shards)
-
-    @property
-    def shard_rows(self) -> list[int]:
-        """Rows of each complete shard."""
-        return [shard["rows"] for shard in self._shards]
-
-    @property
     def files(self) -> list[str]:
         """Names of the store's files, relative to its folder."""
         return [STORE_NAME, *(shard["file"] for shard in self._shards)]
@@ -144,16 +134,6 @@ class FeatureStore:
         self._shards.append({"file": name, "rows": len(rows), "sha256": digest})
         self._set_bounds()
         self._write_list()
-
-    def truncate(self, num_shards: int) -> None:
-        """Forget all shards after the first ``num_shards``."""
-        dropped = self._shards[num_shards:]
-        self._shards = self._shards[:num_shards]
-        self._maps.clear()
-        self._set_bounds()
-        self._write_list()
-        for shard in dropped:
-            (self.folder / shard["file"]).unlink(missing_ok=True)
 
     def _write_list(self) -> None:
         write_json(

@@ -377,16 +377,17 @@ class Gallery:
     def info(self) -> dict:
         """What the gallery is, as plain values for people."""
         extra = self.manifest["extra"]
+        maker_of_tokens = self.retrieval_cfg.get("token_backbone", self.retrieval_cfg["backbone"])
         return {
             "folder": str(self.folder),
             "photos": len(self),
             "rejected": extra["rejected"],
             "photo folder": str(self.photo_root),
             "encoder": self.retrieval_cfg["backbone"]["type"],
-            "token encoder": self.retrieval_cfg.get("token_backbone", self.retrieval_cfg["backbone"])["type"],
+            "token encoder": maker_of_tokens["type"] if self.token_shape else None,
             "key transform": self.retrieval_cfg["key_transform"],
             "fitted on": extra["fitted_on"],
-            "index": self.retrieval_cfg["index"],
+            "index": self.retrieval_cfg["index"] or "FaissIndex Flat",
             "metric": self.metric,
             "tokens": self.token_shape,
             "annotated": sum(bool(r.crops) for r in self.records),

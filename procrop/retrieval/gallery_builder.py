@@ -112,7 +112,13 @@ def _is_up_to_date(folder: Path, design: GalleryDesign, names: list[str], photo_
         return False
     expected = expected_extra(folder, design, names, photo_root)
     extra = gallery.manifest["extra"]
-    return {key: extra.get(key) for key in expected} == expected and not gallery.verify(photos=False)
+    if {key: extra.get(key) for key in expected} != expected:
+        return False
+    try:
+        gallery.index  # noqa: B018 (a server that is down is no reason to take the gallery apart)
+    except ValueError:
+        return False
+    return not gallery.verify(photos=False)
 
 
 def _arrivals(folder: Path, awaited: dict[int, str], processes: int) -> Iterator[tuple[int, ShardFolder]]:

@@ -1,13 +1,15 @@
 """What a gallery will take on the disk, said before a build starts."""
 
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from .gallery_design import GalleryDesign
 from .gallery_encoders import GalleryEncoders
 from .gallery_format import GalleryError
+from .index_cost import index_bytes, is_remote
+from .key_transforms import KeyTransform
 
 # Elasticsearch refuses a mapping with longer dense vectors
 ELASTICSEARCH_DIMS = 4096
@@ -24,7 +26,9 @@ class GalleryCost:
         key_dim: Length of the keys in the index.
         token_shape: (m, d_r) of a photo's tokens, which are kept as float16; None without.
         index: What the index is, in words.
-        index_per_photo: Bytes that the index file takes per photo; None when that is not known, or elsewhere.
+        index_per_photo: Bytes that the index takes per photo on this disk; None when that is not known.
+        index_once: Bytes that it takes beside, however many photos there are.
+        remote: Whether the index is on a server, and so not on this disk.
     """
 
     photos: int
@@ -33,6 +37,13 @@ class GalleryCost:
     token_shape: tuple[int, int] | None
     index: str
     index_per_photo: int | None
+    index_once: int = 0
+    remote: bool = False
+
+    @property
+    def index_bytes(self) -> int:
+        """Bytes of the index, as far as they are known."""
+        return self.photos * (self.index_per_photo or 0) + self.index_once
 
     @property
     def keys_per_photo(self) -> int:
@@ -52,8 +63,7 @@ class GalleryCost:
             indexed: Whether this build writes the index, too.
         """
         rows = self.photos if new_photos is None else new_photos
-        index = self.photos * (self.index_per_photo or 0) if indexed else 0
-        return rows * (self.keys_per_photo + self.tokens_per_photo) + index
+        return rows * (self.keys_per_photo + self.tokens_per_photo) + (self.index_bytes if indexed else 0)
 
     def lines(self, folder: str | os.PathLike) -> list[str]:
         """The cost in words, with what is free where ``folder`` is or will be."""
@@ -68,8 +78,10 @@ class GalleryCost:
             size = format_bytes(self.photos * self.tokens_per_photo)
             lines.append(f"  tokens  {m:,} x {width:,} float16 per photo = {size}")
         size = "not known here"
-        if self.index_per_photo is not None:
-            size = format_bytes(self.photos * self.index_per_photo)
+        if self.remote:
+            size = "nothing on this disk, they are on the server"
+        elif self.index_per_photo is not None:
+            size = format_bytes(self.index_bytes)
         lines.append(f"  index   {self.index} of keys of {self.key_dim:,} = {size}")
         if self.key_dim > ELASTICSEARCH_DIMS:
             lines.append(f"  keys of {self.key_dim:,} numbers are slow to search: {_SHORTEN}")
@@ -82,8 +94,12 @@ def estimate_cost(encoders: GalleryEncoders, photos: int) -> GalleryCost:
     Raises:
         ValueError: The key transform or the index cannot work on keys of that length.
     """
-    design = encoders.design()
-    key_dim = encoders.transform.output_dim(design.key_dim)
+    return cost_of_design(encoders.design(), encoders.transform, photos)
+
+
+def cost_of_design(design: GalleryDesign, transform: KeyTransform, photos: int) -> GalleryCost:
+    """As `estimate_cost`, where no encoder is at hand; ``transform`` is that of the design's config."""
+    key_dim = transform.output_dim(design.key_dim)
     config = design.retrieval["index"] or {"type": "FaissIndex"}
     kind = str(config["type"]).rpartition(".")[2]
     if kind == "ElasticsearchIndex" and key_dim > ELASTICSEARCH_DIMS:
@@ -93,32 +109,10 @@ def estimate_cost(encoders: GalleryEncoders, photos: int) -> GalleryCost:
         )
     factory = str(config.get("factory", "Flat"))
     words = f"{kind} {factory}" if kind == "FaissIndex" else kind
-    size = _faiss_bytes(factory, key_dim) if kind == "FaissIndex" else None
-    return GalleryCost(photos, design.key_dim, key_dim, design.token_shape, words, size)
-
-
-def _faiss_bytes(factory: str, dim: int) -> int | None:
-    """Bytes per key of a FAISS index by its factory string; None where a part of it is not known here."""
-    parts = factory.split(",")
-    if re.fullmatch(r"HNSW\d*", parts[-1]):
-        parts.append("Flat")  # FAISS's own default
-    total = 8  # the id
-    for part in parts:
-        if part in ("Flat", "RFlat"):
-            total += 4 * dim
-        elif match := re.fullmatch(r"HNSW(\d*)", part):
-            total += 8 * int(
-                match[1] or 32
-            )  # twice as many links as its number on the lowest level, four bytes each
-        elif re.fullmatch(r"IVF\d+", part):
-            total += 8  # the id once more, in the inverted list
-        elif match := re.fullmatch(r"PQ(\d+)(x8)?", part):
-            total += int(match[1])
-        elif part == "SQ8":
-            total += dim
-        else:
-            return None
-    return total
+    each, once = index_bytes(config, key_dim) or (None, 0)
+    return GalleryCost(
+        photos, design.key_dim, key_dim, design.token_shape, words, each, once, remote=is_remote(config)
+    )
 
 
 def check_space(folder: Path, cost: GalleryCost, new_photos: int, indexed: bool) -> None:

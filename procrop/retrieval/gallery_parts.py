@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,29 @@ from procrop.io.manifest import (
 )
 
 from .gallery import Gallery
+from .gallery_cost import check_space, cost_of_design
 from .gallery_design import GalleryDesign
 from .gallery_finish import finish_gallery
 from .gallery_format import PART_KIND, VERSION, GalleryError, GalleryItem
 from .gallery_plan import prepare_folder, relative_root
 from .gallery_shards import ShardFolder, read_shard_table, shard_files, shard_name
 from .gallery_work import GalleryWork, writing_to
+from .key_transforms import build_key_transform
+
+
+@dataclass(frozen=True)
+class GalleryPart:
+    """A part as `build_part` leaves it.
+
+    Attributes:
+        folder: Where it is.
+        photos: Photos that were encoded.
+        rejected: Photos set aside: name and reason.
+    """
+
+    folder: Path
+    photos: int
+    rejected: list[dict[str, str]]
 
 
 def build_part(
@@ -31,7 +49,7 @@ def build_part(
     rank: int,
     processes: int,
     **options: Any,
-) -> int:
+) -> GalleryPart:
     """Encode part ``rank`` (from 0) of ``processes`` of a gallery into a folder of its own, for `merge_parts`.
 
     A part is resumable and can be brought up to date like a gallery. All parts need the same list of photos, config
@@ -40,7 +58,7 @@ def build_part(
     Args and raises: as `build_gallery`; ``folder`` is the part's.
 
     Returns:
-        Photos in the part.
+        What the part holds.
     """
     work = GalleryWork(folder, items, retrieval, photo_root, rank, processes, kind=PART_KIND, **options)
     with work, work.locked():
@@ -66,7 +84,12 @@ def build_part(
                 "photo_root": relative_root(work.photo_root, work.folder),
             },
         )
-        return work.photos_in(work.own)
+        tables = [read_shard_table(work.folder, name) for name in names.values()]
+    return GalleryPart(
+        work.folder,
+        sum(len(table.records) for table in tables),
+        [{"name": name, "reason": reason} for table in tables for name, reason in table.rejected],
+    )
 
 
 def merge_parts(
@@ -85,7 +108,7 @@ def merge_parts(
 
     Raises:
         GalleryError: A part is absent, unfinished, damaged, given twice, of another encoder or of another list of
-            photos, or a photo is in two of them.
+            photos, a photo is in two of them, or the disk has too little space.
         OSError: The disk is full.
     """
     folder, folders = Path(folder), [Path(part) for part in parts]
@@ -102,6 +125,7 @@ def merge_parts(
         for number, name in manifest["extra"]["shards"]
     }
     with writing_to(folder):
+        _check_space(folder, design, where.values())
         shards = ShardFolder(folder)
         shards.remove_temporary()
         for name, part in where.values():
@@ -109,6 +133,18 @@ def merge_parts(
         names = [where[number][0] for number in sorted(where)]
         finish_gallery(folder, design, names, root, refit)
     return Gallery.open(folder)
+
+
+def _check_space(folder: Path, design: GalleryDesign, shards: Iterable[tuple[str, Path]]) -> None:
+    """Make sure that the index fits on the disk, and the rows of parts that are on another one."""
+    photos = copied = 0
+    for name, part in shards:
+        rows = len(read_shard_table(part, name).records)
+        photos += rows
+        # files on the same disk are linked
+        copied += rows if os.stat(part).st_dev != os.stat(folder).st_dev else 0
+    cost = cost_of_design(design, build_key_transform(design.retrieval["key_transform"]), photos)
+    check_space(folder, cost, copied, indexed=True)
 
 
 def _read_part(part: Path) -> dict:

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from procrop.io.manifest import ManifestError, read_manifest, sha256_file, verify_manifest
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .gallery_format import KIND, VERSION
+from .gallery_format import INDEX_FILE, KIND, TRANSFORM_FILE, VERSION
 
 if TYPE_CHECKING:
     from .gallery import Gallery
+
+# bad weights, files or servers that are not there, packages that are not installed
+_FAILURES = (ValueError, OSError, ImportError)
 
 
 def verify_gallery(gallery: "Gallery", photos: bool, encoders: bool) -> list[str]:
@@ -31,11 +34,22 @@ def verify_gallery(gallery: "Gallery", photos: bool, encoders: bool) -> list[str
         problems += _photo_problems(gallery)
     if encoders:
         problems += _encoder_problems(gallery)
-    if not problems:
+    return problems + _opening_problems(gallery, problems)
+
+
+def _opening_problems(gallery: "Gallery", known: list[str]) -> list[str]:
+    """What opening the index and the key transform finds, where their files are not among the ``known`` problems."""
+    checks = {
+        INDEX_FILE: lambda: gallery.index.verify(),
+        TRANSFORM_FILE: lambda: gallery.key_transform and [],
+    }
+    problems = []
+    for name, check in checks.items():
+        if any(problem.startswith(f"{gallery.folder / name}:") for problem in known):
+            continue
         try:
-            len(gallery.index)
-            gallery.key_transform  # noqa: B018 (opened to see whether it opens)
-        except ValueError as error:
+            problems += check()
+        except _FAILURES as error:
             problems.append(str(error))
     return problems
 
@@ -58,7 +72,11 @@ def _encoder_problems(gallery: "Gallery") -> list[str]:
         config = gallery.retrieval_cfg.get(name)
         if config is None:
             continue
-        found = RETRIEVAL_BACKBONES.build(dict(config)).fingerprint
+        try:
+            found = RETRIEVAL_BACKBONES.build(dict(config)).fingerprint
+        except _FAILURES as error:
+            problems.append(f"{gallery.folder}: {config['type']} ({name}) cannot be built: {error}")
+            continue
         if found != gallery.manifest["extra"][f"{name}_fingerprint"]:
             problems.append(
                 f"{gallery.folder}: {config['type']} ({name}) now has other weights or preprocessing than when this "

@@ -1,5 +1,6 @@
 """What a gallery will take is computed right, and what cannot work is refused before anything is encoded."""
 
+import numpy as np
 import pytest
 from colour_backbone import ColourBackbone
 
@@ -116,12 +117,19 @@ def test_bytes_for_people(number, text):
     ("factory", "size"),
     [
         ("Flat", 4 * 12 + 8),
-        ("HNSW16", 4 * 12 + 8 + 128),
-        ("HNSW,SQ8", 12 + 8 + 256),
+        ("HNSW16", 4 * 12 + 8 + 128 + 16),
+        ("HNSW,SQ8", 12 + 8 + 256 + 16),
         ("IVF256,Flat", 4 * 12 + 16),
         ("IVF256,PQ6", 6 + 16),
         ("IVF256,PQ6,RFlat", 6 + 16 + 48),
-        ("OPQ6,IVF256,PQ6", None),
+        ("IVF4096,PQ6x4fs,RFlat", 3 + 16 + 48),
+        ("OPQ6,IVF65536,PQ6", 6 + 16),
+        ("PCA4,IVF16,Flat,Refine(Flat)", 16 + 16 + 48),
+        ("IVF256_HNSW32,SQ4", 6 + 16),
+        ("PQ6x12np", 9 + 8),
+        ("HNSW32_PQ6", 6 + 8 + 256 + 16),
+        ("Spiral", None),
+        ("", None),
     ],
 )
 def test_bytes_by_kind_of_index(factory, size):
@@ -129,3 +137,47 @@ def test_bytes_by_kind_of_index(factory, size):
         backbone=dict(type="ColourBackbone"), index=dict(type="procrop.FaissIndex", factory=factory)
     )
     assert estimate_cost(GalleryEncoders(config), 5).index_per_photo == size
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        "Flat",
+        "HNSW16",
+        "HNSW16,SQ8",
+        "HNSW8_PQ4x4",
+        "IVF8,PQ4x4fs,RFlat",
+        "OPQ4,IVF8,PQ4x4",
+        "PCA8,IVF8,Flat",
+        "RR8,Flat",
+        "PQ4x4",
+        "PQ4x4np",
+        "PQ4x4fs",
+        "PQ4x8",
+        "SQ8",
+        "SQ6",
+        "SQ4",
+        "SQfp16",
+        "PQ4x4,Refine(Flat)",
+        "IVF8_HNSW4,Flat",
+    ],
+)
+def test_the_estimate_fits_what_faiss_writes(tmp_path, factory):
+    from procrop.retrieval.index_cost import faiss_bytes
+    from procrop.retrieval.indexes import FaissIndex
+
+    keys = np.random.default_rng(0).normal(size=(600, 16)).astype(np.float32)
+    index = FaissIndex(factory=factory)
+    index.train(keys)
+    index.add(np.arange(600), keys)
+    index.save(tmp_path / "index")
+    each, once = faiss_bytes(factory, 16)
+    # what is left is the header, and what lists and blocks are short of being full
+    assert 0.85 < (600 * each + once) / (tmp_path / "index").stat().st_size < 1.1
+
+
+def test_an_index_on_a_server_takes_nothing_here(tmp_path):
+    for config in (dict(type="ElasticsearchIndex"), dict(type="MilvusIndex", uri="http://milvus:19530")):
+        found = cost(index=config, key_transform=dict(type="PCA", dim=256))
+        assert found.index_bytes == 0 and "nothing on this disk" in "\n".join(found.lines(tmp_path))
+    assert cost(index=dict(type="MilvusIndex")).index_bytes == 55_000 * 8 * 31_000

@@ -134,3 +134,44 @@ def test_device_is_no_part_of_the_gallery(tmp_path, photos):
     plain = build(tmp_path / "g", photos, TWO)
     told = {**TWO, "backbone": dict(type="GreyKeys", device="cpu")}
     assert build(tmp_path / "h", photos, told).content_sha256 == plain.content_sha256
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("no weights at x.pth"), ImportError("pip install lpips")]
+)
+def test_an_encoder_that_cannot_be_built_hides_nothing_else(tmp_path, photos, retrieval, monkeypatch, error):
+    gallery = build_gallery(tmp_path / "g", items_from_folder(photos), retrieval, photos)
+    (photos / "p003.png").unlink()
+
+    def broken(self, **kwargs):
+        raise error
+
+    monkeypatch.setattr(ColourBackbone, "__init__", broken)
+    lost, unbuilt = gallery.verify(encoders=True)
+    assert "p003.png" in lost
+    assert f"ColourBackbone (backbone) cannot be built: {error}" in unbuilt
+
+
+def test_an_index_that_cannot_be_opened_is_listed_beside_the_rest(tmp_path, photos, retrieval, monkeypatch):
+    from procrop.retrieval.indexes import FaissIndex, IndexServerError
+
+    gallery = build_gallery(tmp_path / "g", items_from_folder(photos), retrieval, photos)
+    photo = (photos / "p003.png").rename(tmp_path / "away.png")
+
+    def down(path):
+        raise IndexServerError("http://far: does not answer")
+
+    monkeypatch.setattr(FaissIndex, "open", staticmethod(down))
+    lost, unreachable = gallery.verify()
+    assert "p003.png" in lost and unreachable == "http://far: does not answer"
+    # nor does a build take apart what is well but for the server
+    photo.rename(photos / "p003.png")
+    with pytest.raises(IndexServerError, match="does not answer"):
+        build_gallery(tmp_path / "g", items_from_folder(photos), retrieval, photos)
+    monkeypatch.undo()
+    assert Gallery.open(tmp_path / "g").verify() == []
+
+
+def test_info_of_a_gallery_without_tokens_names_no_token_encoder(tmp_path, photos):
+    gallery = build(tmp_path / "g", photos, dict(backbone=dict(type="GreyKeys")))
+    assert gallery.info()["encoder"] == "GreyKeys" and gallery.info()["token encoder"] is None

@@ -36,7 +36,10 @@ def part(folder, photos, retrieval, rank, processes, items=None, **kwargs):
 def parts(tmp_path, photos, retrieval):
     folders = [tmp_path / f"part{rank}" for rank in range(3)]
     # shards of 3 photos, dealt in turn: 0 3 6, 1 4, 2 5
-    assert [part(f, photos, retrieval, rank, 3) for rank, f in enumerate(folders)] == [8, 6, 6]
+    built = [part(f, photos, retrieval, rank, 3) for rank, f in enumerate(folders)]
+    assert [(p.folder, p.photos, p.rejected) for p in built] == [
+        (f, n, []) for f, n in zip(folders, (8, 6, 6), strict=True)
+    ]
     return folders
 
 
@@ -206,3 +209,19 @@ def test_folders_are_not_mixed_up(tmp_path, photos, retrieval, parts, whole):
         build_gallery(parts[0], items_from_folder(photos), retrieval, photos)
     with pytest.raises(GalleryError, match="holds a gallery;"):
         part(whole.folder, photos, retrieval, 0, 2)
+
+
+def test_a_merge_that_does_not_fit_is_refused_at_once(tmp_path, parts, monkeypatch):
+    from procrop.retrieval import gallery_cost
+
+    # the parts are on the same disk: only the index of 20 keys of 56 bytes is new
+    def free(number):
+        usage = shutil._ntuple_diskusage(9, 9, number)
+        monkeypatch.setattr(gallery_cost.shutil, "disk_usage", lambda path: usage)
+
+    free(20 * 56 - 1)
+    with pytest.raises(GalleryError, match="rows of 0 photos and the index"):
+        merge_parts(tmp_path / "g", parts)
+    assert not any(path.is_file() for path in (tmp_path / "g").rglob("*"))
+    free(20 * 56)
+    assert len(merge_parts(tmp_path / "g", parts)) == 20

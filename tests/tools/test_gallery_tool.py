@@ -59,14 +59,29 @@ def test_build_verify_info_search(work, capsys):
     assert gallery_tool.main(["info", str(work / "g")]) == 0
     assert "ColourBackbone" in capsys.readouterr().out
     query = str(work / "photos" / "g3.png")
-    assert gallery_tool.main(["search", str(work / "g"), "--query", query, "--k", "20"]) == 0
+    search = ["search", str(work / "g"), "--query", query]
+    assert gallery_tool.main([*search, "--k", "20", "--keep-own"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 9 and lines[1].split() == ["1", "1.0000", "3", "g3.png"]
-    assert (
-        gallery_tool.main(["search", str(work / "g"), "--query", query, "--k", "2", "--exclude", "g3"]) == 0
-    )
+    assert gallery_tool.main([*search, "--k", "2", "--exclude", "g3", "--keep-own"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 and "g3.png" not in lines[1]
+
+
+def test_search_passes_over_the_query_and_its_copies(work, capsys):
+    photos = work / "photos"
+    (photos / "a\ncopy.png").write_bytes((photos / "g3.png").read_bytes())
+    build(work, "--photos", photos)
+    (work / "elsewhere.png").write_bytes((photos / "g3.png").read_bytes())
+    search = ["search", str(work / "g"), "--k", "20", "--query"]
+    capsys.readouterr()
+    for query in (photos / "g3.png", work / "elsewhere.png"):
+        assert gallery_tool.main([*search, str(query)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert sorted(line.split()[3] for line in lines[1:]) == [f"g{i}.png" for i in (0, 1, 2, 4, 5, 6, 7)]
+    assert gallery_tool.main([*search, str(photos / "g3.png"), "--keep-own"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10 and lines[1].endswith("  a\\ncopy.png") and lines[2].endswith("  g3.png")
 
 
 def test_rejected_photos_are_listed(work, capsys):
@@ -74,6 +89,16 @@ def test_rejected_photos_are_listed(work, capsys):
     assert build(work, "--photos", work / "photos") == 1
     shown = capsys.readouterr()
     assert "8 photos, 1 rejected" in shown.out and "'broken.png'" in shown.err
+
+
+def test_rejected_photos_of_a_part_are_listed(work, capsys):
+    (work / "photos" / "broken.png").write_bytes(b"")
+    arguments = ["--photos", work / "photos", "--shard-size", "3"]
+    assert build(work, *arguments, "--shard", "0/2") == 1
+    shown = capsys.readouterr()
+    assert "part 0/2 with 5 photos, 1 rejected" in shown.out
+    assert "rejected 'broken.png'" in shown.err and "9 photos take" in shown.err
+    assert build(work, *arguments, "--shard", "0/2") == 1
 
 
 def test_damage_is_listed(work, capsys):
@@ -161,8 +186,11 @@ def test_ava_by_its_short_name(work, capsys):
         (["--source", "ava"], "needs --root"),
         (["--photos", "X", "--top", "3"], "--top goes with --source ava"),
         (["--photos", "X", "--root", "Y"], "--root goes with"),
+        (["--photos", "X", "--split", "train"], "--split and --version go with --gaicd"),
+        (["--source", "cpc", "--root", "X", "--version", "v1"], "--split and --version go with --gaicd"),
         (["--photos", "PHOTOS", "--shard", "2/2"], "--shard takes I/N"),
         (["--photos", "PHOTOS", "--shard", "one"], "--shard takes I/N"),
+        (["--photos", "PHOTOS", "--shard", "0/2", "--refit"], "--refit does not go with --shard"),
         (["--photos", "PHOTOS", "--retrieval", "MISSPELT"], "did you mean `salt`"),
     ],
 )
@@ -203,7 +231,7 @@ def test_parts_are_built_and_merged(work, capsys):
             *map(str, arguments),
         ]
         assert gallery_tool.main(build_arguments) == 0
-    assert "part 2/3 with 2 photos" in capsys.readouterr().out
+    assert "part 2/3 with 2 photos, 0 rejected" in capsys.readouterr().out
     assert gallery_tool.main(["merge", str(work / "merged"), *parts]) == 0
     assert (work / "merged" / "manifest.json").read_bytes() == whole
     assert gallery_tool.main(["merge", str(work / "other"), *parts[:2]]) == 2

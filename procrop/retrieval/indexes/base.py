@@ -104,6 +104,17 @@ class VectorIndex(ABC):
         Rows of queries that have fewer end in id -1.
         """
 
+    def verify(self) -> list[str]:
+        """Check what `open` does not: keys that lie elsewhere than in the saved file.
+
+        Returns:
+            One line per problem; empty when all is well, and for an index whose file holds everything.
+
+        Raises:
+            OSError: A server that does not answer.
+        """
+        return []
+
     @abstractmethod
     def save(self, path: str | os.PathLike) -> None:
         """Write the index to the file ``path``, atomically, with a checksum that `open` verifies.

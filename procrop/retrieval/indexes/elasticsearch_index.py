@@ -235,6 +235,18 @@ class ElasticsearchIndex(ServerIndex):
             return ids, None, keys
         return ids, [self._our_scores(np.array([hit["_score"] for hit in hits])) for hits in found], None
 
+    def _stored(self, header: dict[str, Any], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        body = {
+            "query": {"ids": {"values": [str(i) for i in range(start, stop)]}},
+            "size": stop - start,
+            "_source": False,
+            "fields": [_KEY],
+        }
+        (answer,) = self._call(self._search, searches=[{"index": header["name"]}, body])
+        hits = answer["hits"]["hits"]
+        ids = np.array([int(hit["_id"]) for hit in hits], np.int64)
+        return ids, np.array([hit["fields"][_KEY] for hit in hits], np.float32).reshape(len(ids), -1)
+
     def _search(self, searches: list[dict]) -> list[dict]:
         """Answers of a multi-search; one that failed fails all of them."""
         answers = self._client.msearch(searches=searches)["responses"]

@@ -171,6 +171,32 @@ class MilvusIndex(ServerIndex):
         # the final name says that all is there
         self._call("rename_collection", old_name=name, new_name=header["name"])
 
+    def _stored(self, header: dict[str, Any], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        found = self._call(
+            "query",
+            collection_name=header["name"],
+            filter=f"{_ID} >= {start} and {_ID} < {stop}",
+            output_fields=[_ID, _KEY],
+            limit=stop - start + 1,
+        )
+        ids = np.array([row[_ID] for row in found], np.int64)
+        return ids, np.array([row[_KEY] for row in found], np.float32).reshape(len(ids), -1)
+
+    @property
+    def _repair(self) -> str:
+        return super()._repair if self.settings["uri"] else "build the gallery again"
+
+    def _discard(self, header: dict[str, Any]) -> bool:
+        if self.settings["uri"] is not None:
+            return False
+        try:
+            damage = self._damage(header)
+        except IndexServerError as error:
+            damage = str(error)
+        if damage:
+            self._call("drop_collection", collection_name=header["name"])
+        return bool(damage)
+
     def _tidy(self, header: dict[str, Any]) -> None:
         # an embedded database belongs to one gallery, a server to many
         if self.settings["uri"] is None:

@@ -1,5 +1,6 @@
 """What indexes whose keys live on a server have in common."""
 
+import hashlib
 import os
 import time
 from abc import abstractmethod
@@ -39,7 +40,7 @@ class ServerIndex(VectorIndex):
     something else under that name is refused. Until then searches are exact and local. Once saved, nothing can be
     added.
 
-    A subclass says how to talk to its server: `_connect`, `_state`, `_send`, `_drop`, `_ask`.
+    A subclass says how to talk to its server: `_connect`, `_state`, `_send`, `_drop`, `_ask`, `_stored`.
     """
 
     magic: ClassVar[bytes]
@@ -124,6 +125,48 @@ class ServerIndex(VectorIndex):
             query their keys (c, d) float32 otherwise, and always where the search is exact.
         """
 
+    @abstractmethod
+    def _stored(self, header: dict[str, Any], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Ids (n,) int64 and keys (n, d) float32 that the server holds of the ids from ``start`` to before ``stop``,
+        in any order."""
+
+    def verify(self) -> list[str]:
+        """Read back all keys and compare them with the hash in the pointer.
+
+        Only possible where the ids are 0 to n - 1 in the order in which they were added, as a gallery's are. What the
+        server has made of the keys to search by (graphs, lists) is not looked at.
+        """
+        if not self._saved or not (damage := self._damage(self._saved)):
+            return []
+        return [f"{self._where}: {self._saved['name']}: {damage}; {self._repair}"]
+
+    @property
+    def _repair(self) -> str:
+        return "remove it there, then build the gallery again"
+
+    def _damage(self, header: dict[str, Any]) -> str | None:
+        """How the stored keys differ from those that were sent; None when they do not, or when it cannot be told."""
+        if not header.get("consecutive"):
+            return None
+        digest, dim = hashlib.sha256(), header["dim"]
+        for start, stop in _steps(header["count"], dim):
+            ids, keys = self._stored(header, start, stop)
+            order = np.argsort(ids)
+            if not np.array_equal(ids[order], np.arange(start, stop)) or keys.shape[1:] != (dim,):
+                return f"keys of ids {start} to {stop - 1} are missing or there twice"
+            digest.update(np.ascontiguousarray(keys[order], np.float32).data)
+        hashes = [
+            hashlib.sha256(np.arange(header["count"], dtype=np.int64).data).hexdigest(),
+            digest.hexdigest(),
+        ]
+        if self._content(header, hashes) != header["content_sha256"]:
+            return "the stored keys have changed since they were sent"
+        return None
+
+    def _discard(self, header: dict[str, Any]) -> bool:
+        """Remove damaged keys where they can belong to nobody else; whether that was done."""
+        return False
+
     def save(self, path: str | os.PathLike) -> None:
         """Send the keys, unless they are on the server already, then write the pointer."""
         path = Path(path)
@@ -137,6 +180,8 @@ class ServerIndex(VectorIndex):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connect(path, fresh=True)
         problem = self._state(header)
+        if problem is None and self._discard(header):
+            problem = "absent"
         if problem == "absent":
             self._drop(header)
             self._send(header, self._batches(self._spool))
@@ -161,15 +206,21 @@ class ServerIndex(VectorIndex):
             "largest": spool.largest,
             "settings": self.settings,
         }
-        built = {name: v for name, v in self.settings.items() if name not in self.search_settings}
-        content = sha256_json([_VERSION, {**what, "settings": built}, spool.hashes])
-        return {**what, "content_sha256": content, "name": f"procrop_{content[:40]}"}
+        content = self._content(what, spool.hashes)
+        consecutive = bool(np.array_equal(spool.ids.array, np.arange(len(spool))))
+        name = f"procrop_{content[:40]}"
+        return {**what, "content_sha256": content, "name": name, "consecutive": consecutive}
+
+    def _content(self, what: dict[str, Any], hashes: list[str]) -> str:
+        """Hash of all that is stored: metric, shape, what it is built with, ids and keys."""
+        covered = {name: what[name] for name in ("metric", "dim", "count", "largest")}
+        built = {name: v for name, v in what["settings"].items() if name not in self.search_settings}
+        return sha256_json([_VERSION, {**covered, "settings": built}, hashes])
 
     @staticmethod
     def _batches(spool: KeySpool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        step = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // spool.dim))
-        for start in range(0, len(spool), step):
-            rows = slice(start, start + step)
+        for start, stop in _steps(len(spool), spool.dim):
+            rows = slice(start, stop)
             yield spool.ids.array[rows], np.array(spool.keys[rows])
 
     @classmethod
@@ -260,6 +311,13 @@ class ServerIndex(VectorIndex):
         else:
             for member, query in enumerate(block):
                 yield np.array([member]), exclusion.of(query)
+
+
+def _steps(count: int, dim: int) -> Iterator[tuple[int, int]]:
+    """First row, and the one after the last, of what is sent and read back at once."""
+    step = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // dim))
+    for start in range(0, count, step):
+        yield start, min(start + step, count)
 
 
 class _Known:

@@ -218,6 +218,11 @@ class FakeElasticsearch:
             expect(knn["field"] == "key" and knn["k"] <= knn["num_candidates"] <= 10_000, "num_candidates")
             scores = similarity(field["similarity"], keys, self.vector(knn["query_vector"], field))
             free = self.free(ids, knn.get("filter", {"match_all": {}}))
+        elif "ids" in body["query"]:
+            expect(set(body) == {"query", "size", "_source", "fields"}, f"unknown keys {sorted(body)}")
+            expect(body["fields"] == ["key"], "fields")
+            free = np.isin(ids, [int(v) for v in body["query"]["ids"]["values"]])
+            scores = np.ones(len(ids))
         else:
             expect(
                 set(body) == {"query", "size", "sort", "_source", "fields"}, f"unknown keys {sorted(body)}"

@@ -218,3 +218,17 @@ def test_more_than_the_server_returns_is_refused(server, tmp_path, monkeypatch):
     assert index.search(KEYS[:2], 20)[0].shape == (2, 20)
     with pytest.raises(ValueError, match="at most 20 neighbours"):
         index.search(KEYS[:2], 21)
+
+
+def test_changed_keys_are_found(server, tmp_path):
+    index = ElasticsearchIndex()
+    index.add(np.arange(50), KEYS)
+    index.save(tmp_path / "index")
+    assert index.verify() == []
+    stored = server.indices[name_of(tmp_path / "index")]["visible"]
+    stored[3] = stored[4]
+    (problem,) = ElasticsearchIndex.open(tmp_path / "index").verify()
+    assert server.url in problem and "keys have changed" in problem and "remove it there" in problem
+    stored[50] = stored.pop(3)
+    (problem,) = ElasticsearchIndex.open(tmp_path / "index").verify()
+    assert "are missing" in problem

@@ -171,3 +171,43 @@ def test_a_server_by_its_address(tmp_path, monkeypatch):
 def test_credentials_in_the_address_are_refused():
     with pytest.raises(ValueError, match="MILVUS_TOKEN"):
         MilvusIndex(uri="http://root:Milvus@milvus:19530")
+
+
+def change_a_key(index):
+    """What a damaged disk or another program could do: the same ids, one key other than it was."""
+    name = index._saved["name"]
+    index._call("delete", collection_name=name, ids=[7])
+    index._call("insert", collection_name=name, data=[{"id": 7, "key": KEYS[8]}])
+    index._call("flush", collection_name=name)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_changed_keys_are_found_and_sent_again(tmp_path, metric):
+    index = saved(tmp_path / "index", metric=metric)
+    assert index.verify() == [] and MilvusIndex.open(tmp_path / "index").verify() == []
+    change_a_key(index)
+    again = MilvusIndex.open(tmp_path / "index")
+    (problem,) = again.verify()
+    assert "index.milvus.db: procrop_" in problem and "keys have changed" in problem
+    assert "build the gallery again" in problem
+    again.close(), index.close()
+    assert saved(tmp_path / "index", metric=metric).verify() == []
+
+
+def test_keys_under_ids_with_gaps_are_not_called_damaged(tmp_path):
+    index = MilvusIndex()
+    index.add(np.arange(50) * 3, KEYS)
+    index.save(tmp_path / "index")
+    assert index.verify() == [] and header_of(tmp_path / "index")["consecutive"] is False
+
+
+def test_damaged_files_are_found(tmp_path):
+    saved(tmp_path / "index").close()
+    (data,) = (tmp_path / "index.milvus.db").rglob("*.parquet")
+    content = data.read_bytes()
+    data.write_bytes(content[:400] + bytes(400) + content[800:])
+    try:
+        problems = MilvusIndex.open(tmp_path / "index").verify()
+    except IndexServerError as error:
+        problems = [str(error)]
+    assert len(problems) == 1 and "index.milvus.db" in problems[0]
