@@ -2,8 +2,8 @@
 
 import re
 
-# Milvus embedded in the process keeps a log beside its data, and each key twice for some time
-_MILVUS_BYTES = 8
+# Milvus embedded in the process keeps each key twice, as data (up to 6 bytes per number) and in its index (4)
+_MILVUS_BYTES = 10
 _LINKS = 32
 _CODE = r"PQ(?P<m>\d+)(x(?P<bits>\d+))?(np|fsr|fs)?|SQ(?P<scalar>4|6|8|fp16|bf16)|(?P<flat>Flat)"
 _FACTORY = re.compile(

@@ -180,4 +180,4 @@ def test_an_index_on_a_server_takes_nothing_here(tmp_path):
     for config in (dict(type="ElasticsearchIndex"), dict(type="MilvusIndex", uri="http://milvus:19530")):
         found = cost(index=config, key_transform=dict(type="PCA", dim=256))
         assert found.index_bytes == 0 and "nothing on this disk" in "\n".join(found.lines(tmp_path))
-    assert cost(index=dict(type="MilvusIndex")).index_bytes == 55_000 * 8 * 31_000
+    assert cost(index=dict(type="MilvusIndex")).index_bytes == 55_000 * 10 * 31_000

@@ -211,3 +211,13 @@ def test_damaged_files_are_found(tmp_path):
     except IndexServerError as error:
         problems = [str(error)]
     assert len(problems) == 1 and "index.milvus.db" in problems[0]
+
+
+def test_the_estimate_of_its_size_fits(tmp_path):
+    from procrop.retrieval.index_cost import index_bytes
+
+    keys = np.random.default_rng(0).normal(size=(500, 128)).astype(np.float32)
+    saved(tmp_path / "index", keys).close()
+    size = sum(path.stat().st_size for path in (tmp_path / "index.milvus.db").rglob("*"))
+    each, once = index_bytes(dict(type="MilvusIndex"), 128)
+    assert 0.9 < (500 * each + once) / size < 1.3
