@@ -394,8 +394,8 @@ def test_real_photos_and_splits(procrop_data):
     ):
         GAICDataset(data_root=root, split="test", version="v1")
     ids = {}
-    for split in ("train", "test"):
-        dataset = GAICDataset(data_root=root, split=split, version="v1", strict=False, check_sizes=True)
-        ids[split] = [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))]
+    for part in ("train", "test"):
+        dataset = GAICDataset(data_root=root, split=part, version="v1", strict=False, check_sizes=True)
+        ids[part] = [info["img_id"] for info in map(dataset.get_data_info, range(len(dataset)))]
         assert list(dataset.report) == ["photo missing"]
     assert ids == {"train": ["211958"], "test": ["265813", "297406", "302166", "309808"]}
