@@ -373,9 +373,8 @@ def test_misspelt_parameters(tmp_path, bad):
 
 @pytest.mark.realdata
 def test_real_annotations_agree_with_an_independent_reader(procrop_data):
-    folder = procrop_data / "gaicd_v1" / "annotations"
+    files = sorted((procrop_data / "gaicd_v1" / "annotations").glob("*.txt"))
     total = 0
-    files = sorted(folder.glob("*.txt"))
     for file in files:
         table = np.loadtxt(file, ndmin=2)
         table = table[table[:, 4] != -2]
