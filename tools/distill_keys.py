@@ -29,7 +29,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, metavar="FILE", help="the encoder to write (.safetensors)")
     parser.add_argument("--photos", nargs="+", default=[], metavar="DIR", help="further photos to learn from")
     parser.add_argument("--photo-root", metavar="DIR", help="where the gallery's photos were moved to")
-    parser.add_argument("--epochs", type=int, default=60, help="(default: %(default)s)")
+    parser.add_argument(
+        "--epochs", type=int, default=60, help="0 keeps the least-squares start (default: %(default)s)"
+    )
     parser.add_argument(
         "--learning-rate",
         type=float,
@@ -38,7 +40,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     parser.add_argument(
-        "--val-share", type=float, default=0.1, help="share of the photos held out (default: %(default)s)"
+        "--val-share",
+        type=float,
+        default=0.1,
+        help="share of the photos held out, and of the rest watched (default: %(default)s)",
     )
     parser.add_argument(
         "--image-size", type=int, default=256, help="long side at the student's input (default: %(default)s)"

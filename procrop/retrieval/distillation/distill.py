@@ -25,10 +25,11 @@ from ..distilled_key_file import (
     write_distilled_keys,
 )
 from ..gallery import Gallery
+from .head_start import apply_head, set_start
 from .keys import gallery_keys, student_features, teacher_keys, why_unusable
 from .measure import Held, Speed, measure_speed
 from .photos import DistillPhoto, collect_photos, held_out, source_numbers
-from .ridge import Ridge, fit_ridge
+from .ridge import fit_ridge
 from .settings import DistillSettings
 from .trainer import DistillError, HeadTrainer, TrainingData
 
@@ -133,46 +134,63 @@ class _Run:
 
     def run(self, folders: Iterable[str | os.PathLike], resume: bool, speed_photos: int) -> Distillation:
         photos, rejected = collect_photos(self.gallery, folders)
+        data = self._data(photos, rejected)
+        held = data.held(data.tested)
+        signature = self._signature(data.photos)
+        start, recalls = self._floors(data, held)
+        if not (resume and self._is_finished(signature)):
+            head = self._trained(data, held, signature, resume)
+            self.student.head = start if head is None else head
+            training = {
+                "settings": self.settings.to_dict(),
+                "signature": signature,
+                "encoder": self.gallery.retrieval_cfg["backbone"]["type"],
+                "kept": "start" if head is None else "trained",
+            }
+            size, state = self.settings.image_size, self.student.state_dict()
+            write_distilled_keys(
+                self.out,
+                DistilledKeys(self.network, size, PREPROCESSING_VERSION, self.space, training, state),
+            )
+        student = DistilledKeyRetrieval(self.out, device=self.device)
+        keys = apply_head(student.network.head, data.features[0][data.tested], self.device)
+        recalls["student"] = _recalls(held, keys)
+        timed = [p for p, t in zip(data.photos, data.tested, strict=True) if t][:speed_photos]
+        training = read_distilled_keys(self.out).training
+        return Distillation(
+            self.out, recalls, data.counts(rejected), training, self._speed(student, timed), rejected
+        )
+
+    def _data(self, photos: list[DistillPhoto], rejected: list[tuple[str, str]]) -> "_Data":
         known = gallery_keys(self.gallery)
         if self.cosine:
             known = known / np.linalg.norm(known, axis=1, keepdims=True)
         photos, keys, features = self._both_ends(photos, known, rejected)
-        tested = held_out(photos, self.settings.val_share, self.settings.seed)
-        pool = sum(p.gallery_id is not None for p, t in zip(photos, tested, strict=True) if not t)
-        if pool < _FEWEST:
+        share, seed = self.settings.val_share, self.settings.seed
+        tested = held_out(photos, share, f"{seed}")
+        watched = np.zeros(len(photos), bool)
+        if self.settings.epochs:
+            watched[~tested] = held_out(
+                [p for p, t in zip(photos, tested, strict=True) if not t], share, f"{seed} watch"
+            )
+        numbers = source_numbers([p.source_id for p in photos] + self.gallery.source_ids)
+        data = _Data(
+            photos,
+            keys,
+            features,
+            numbers[: len(photos)],
+            known,
+            numbers[len(photos) :],
+            tested,
+            watched,
+            self.space.metric,
+        )
+        if (pool := int((data.learned & data.in_gallery).sum())) < _FEWEST:
             raise DistillError(
                 f"{self.gallery.folder}: {pool} of its photos are left to learn from, {_FEWEST} are needed; take a "
                 f"larger gallery or a smaller val_share"
             )
-        numbers = source_numbers([p.source_id for p in photos] + self.gallery.source_ids)
-        sources, gallery_sources = numbers[: len(photos)], numbers[len(photos) :]
-        held = Held(keys[tested], sources[tested], known, gallery_sources, self.space.metric)
-        signature = self._signature(photos)
-
-        start, recalls = self._start(features[0], keys, tested, held)
-        training = {
-            "settings": self.settings.to_dict(),
-            "signature": signature,
-            "encoder": self.gallery.retrieval_cfg["backbone"]["type"],
-        }
-        counts = {
-            "gallery": sum(p.gallery_id is not None for p in photos),
-            "further": sum(p.gallery_id is None for p in photos),
-            "held out": int(tested.sum()),
-            "rejected": len(rejected),
-        }
-        if not (resume and self._is_finished(signature)):
-            self._train(photos, keys, features, sources, tested, held, signature, resume)
-            state = self.student.state_dict()
-            content = DistilledKeys(
-                self.network, self.settings.image_size, PREPROCESSING_VERSION, self.space, training, state
-            )
-            write_distilled_keys(self.out, content)
-        student = DistilledKeyRetrieval(self.out, device=self.device)
-        head = student.network.head
-        recalls["student"] = self._recall(held, _apply(head, features[0][tested], self.device))
-        speed = self._speed(student, [p for p, t in zip(photos, tested, strict=True) if t][:speed_photos])
-        return Distillation(self.out, recalls, counts, training, speed, rejected)
+        return data
 
     def _both_ends(
         self, photos: list[DistillPhoto], known: np.ndarray, rejected: list[tuple[str, str]]
@@ -221,58 +239,45 @@ class _Run:
         except DistilledKeyFileError:
             return False
 
-    def _start(
-        self, features: np.ndarray, keys: np.ndarray, tested: np.ndarray, held: Held
-    ) -> tuple[Ridge, dict[str, dict[str, float]]]:
-        """Put the least-squares map into the head, and measure the floors."""
+    def _floors(self, data: "_Data", held: Held) -> tuple[KeyHead, dict[str, dict[str, float]]]:
+        """The head at the least-squares map of all photos that are not tested, and what the floors reach."""
         recalls = {"random": {f"recall@{k}": held.random_recall(k) for k in RECALL_AT}}
-        pooled = features[:, -HEAD_CHANNELS:].astype(np.float32)
-        linear = fit_ridge(pooled[~tested], keys[~tested])
-        recalls["linear"] = self._recall(held, linear(pooled[tested]))
-        start = set_start(self.student.head, self.student.widths, features[~tested], keys[~tested])
-        recalls["start"] = self._recall(held, _apply(self.student.head, features[tested], "cpu"))
+        fitted, tested = ~data.tested, data.tested
+        pooled = data.features[0][:, -HEAD_CHANNELS:].astype(np.float32)
+        recalls["linear"] = _recalls(held, fit_ridge(pooled[fitted], data.keys[fitted])(pooled[tested]))
+        head = copy.deepcopy(self.student.head)
+        set_start(head, self.student.widths, data.features[0][fitted], data.keys[fitted])
+        recalls["start"] = _recalls(held, apply_head(head, data.features[0][tested], "cpu"))
         for name, figures in recalls.items():
             self.say(f"held-out {name:<8}" + "".join(f" {k} {v:.3f}" for k, v in figures.items()))
-        return start, recalls
+        return head, recalls
 
-    @staticmethod
-    def _recall(held: Held, keys: np.ndarray) -> dict[str, float]:
-        return {f"recall@{k}": held.recall(keys, k) for k in RECALL_AT}
+    def _trained(self, data: "_Data", held: Held, signature: str, resume: bool) -> KeyHead | None:
+        """A trained head, or None where training did not help photos that it had not seen.
 
-    def _train(
-        self,
-        photos: list[DistillPhoto],
-        keys: np.ndarray,
-        features: np.ndarray,
-        sources: np.ndarray,
-        tested: np.ndarray,
-        held: Held,
-        signature: str,
-        resume: bool,
-    ) -> None:
-        rows = np.flatnonzero(~tested)
-        pool = np.array([i for i in rows if photos[i].gallery_id is not None])
-        data = TrainingData(
-            [photos[i].number for i in rows],
-            features[:, rows],
-            keys[rows],
-            sources[rows],
-            keys[pool],
-            sources[pool],
-            self.space.metric,
-        )
-        head = self.student.head.requires_grad_(True)
-        trainer = HeadTrainer(head, data, self.settings, self.device)
+        Neither the training nor the start it is compared with here has seen the watched photos, and the choice looks
+        at no tested photo.
+        """
+        if not self.settings.epochs:
+            return None
+        head = copy.deepcopy(self.student.head)
+        rows, watch = data.learned, data.held(data.watched)
+        set_start(head, self.student.widths, data.features[0][rows], data.keys[rows])
+        before = watch.recall(apply_head(head, data.features[0][data.watched], "cpu"), RECALL_AT[-1])
+        trainer = HeadTrainer(head.requires_grad_(True), data.training(), self.settings, self.device)
         every = max(1, self.settings.epochs // _REPORTS)
 
         def after_epoch(done: int, loss: float) -> None:
             if done % every == 0 or done == self.settings.epochs:
-                found = self._recall(held, _apply(head, features[0][tested], self.device))
+                found = _recalls(held, apply_head(head, data.features[0][data.tested], self.device))
                 figures = "".join(f" {k} {v:.3f}" for k, v in found.items())
                 self.say(f"epoch {done:>4}/{self.settings.epochs} loss {loss:.4f} held-out{figures}")
 
         trainer.train(self.cache / "training.safetensors", signature, resume, after_epoch)
-        head.to("cpu").requires_grad_(False)
+        head = head.to("cpu").requires_grad_(False)
+        after = watch.recall(apply_head(head, data.features[0][data.watched], "cpu"), RECALL_AT[-1])
+        self.say(f"watched photos: recall@{RECALL_AT[-1]} {before:.3f} at the start, {after:.3f} trained")
+        return head if after > before else None
 
     def _speed(self, student: DistilledKeyRetrieval, photos: list[DistillPhoto]) -> Speed | None:
         if not photos:
@@ -282,22 +287,50 @@ class _Run:
         )
 
 
-def set_start(head: KeyHead, widths: tuple[int, ...], features: np.ndarray, keys: np.ndarray) -> Ridge:
-    """Set a head's scales and its linear map by least squares on features (n, f) and keys (n, d)."""
-    wide = features.astype(np.float32)
-    head.mean.copy_(torch.from_numpy(wide.mean(axis=0)))
-    variances = np.split(wide.var(axis=0, dtype=np.float64), np.cumsum(widths)[:-1])
-    scales = [1 / np.sqrt(max(v.sum() * len(widths), 1e-12)) for v in variances]
-    head.scale.copy_(torch.from_numpy(np.repeat(scales, widths).astype(np.float32)))
-    with torch.no_grad():
-        ridge = fit_ridge(head.standardise(torch.from_numpy(wide)).numpy(), keys)
-        head.linear.weight.copy_(torch.from_numpy(ridge.weight.T.astype(np.float32)))
-        head.linear.bias.copy_(torch.from_numpy(ridge.bias.astype(np.float32)))
-    return ridge
+@dataclass(frozen=True)
+class _Data:
+    """Photos with both their ends: n photos, the gallery's N keys, and who is tested (n,) and watched (n,)."""
+
+    photos: list[DistillPhoto]
+    keys: np.ndarray
+    features: np.ndarray
+    sources: np.ndarray
+    gallery_keys: np.ndarray
+    gallery_sources: np.ndarray
+    tested: np.ndarray
+    watched: np.ndarray
+    metric: str
+
+    @property
+    def learned(self) -> np.ndarray:
+        return ~self.tested & ~self.watched
+
+    @property
+    def in_gallery(self) -> np.ndarray:
+        return np.array([p.gallery_id is not None for p in self.photos])
+
+    def held(self, mask: np.ndarray) -> Held:
+        """Photos to be tested on, as queries against the whole gallery."""
+        return Held(self.keys[mask], self.sources[mask], self.gallery_keys, self.gallery_sources, self.metric)
+
+    def training(self) -> TrainingData:
+        rows, pool = np.flatnonzero(self.learned), self.learned & self.in_gallery
+        numbers = [self.photos[i].number for i in rows]
+        keys, sources = self.keys, self.sources
+        return TrainingData(
+            numbers, self.features[:, rows], keys[rows], sources[rows], keys[pool], sources[pool], self.metric
+        )
+
+    def counts(self, rejected: list) -> dict[str, int]:
+        inside = int(self.in_gallery.sum())
+        further = len(self.photos) - inside
+        return {
+            "gallery": inside,
+            "further": further,
+            "held out": int(self.tested.sum()),
+            "rejected": len(rejected),
+        }
 
 
-def _apply(head: KeyHead, features: np.ndarray, device: str) -> np.ndarray:
-    """Keys (n, d) float32 of features (n, f)."""
-    head.eval()
-    with torch.inference_mode():
-        return head(torch.from_numpy(features).to(device).float()).cpu().numpy()
+def _recalls(held: Held, keys: np.ndarray) -> dict[str, float]:
+    return {f"recall@{k}": held.recall(keys, k) for k in RECALL_AT}

@@ -84,8 +84,8 @@ def collect_photos(
     return list(found.values()), rejected
 
 
-def held_out(photos: Sequence[DistillPhoto], share: float, seed: int) -> np.ndarray:
-    """Mask (n,) of the photos that are only tested on: whole sources, drawn by (seed, source)."""
+def held_out(photos: Sequence[DistillPhoto], share: float, seed: int | str) -> np.ndarray:
+    """Mask (n,) of a share of the photos: whole sources, drawn by (seed, source)."""
     sources = sorted(
         {p.source_id for p in photos}, key=lambda s: hashlib.sha256(f"{seed} {s}".encode()).digest()
     )

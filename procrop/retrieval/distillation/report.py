@@ -10,7 +10,7 @@ _WHAT = {
     "random": "photos drawn at random",
     "linear": "linear map from pooled ImageNet features (ridge)",
     "start": "the student before training: linear map from its own features (ridge)",
-    "student": "the student",
+    "student": "the student, as it was kept",
 }
 _SHOWN = 20
 
@@ -47,6 +47,12 @@ def report_text(found: Distillation, gallery: str, command: str, threads: int) -
         ),
         "",
     ]
+    if found.training["kept"] == "start" and found.training["settings"]["epochs"]:
+        lines += [
+            "Training did not raise the recall on photos that it had not seen (others than the held-out ones), so the "
+            "student was kept as it was before training.",
+            "",
+        ]
     if found.speed is not None:
         s = found.speed
         lines += [

@@ -8,9 +8,10 @@ class DistillSettings:
     """Settings of a distillation.
 
     Attributes:
-        epochs: Passes over the training photos.
+        epochs: Passes over the training photos; 0 keeps the least-squares start.
         seed: Decides split, augmentation, order and first weights.
-        val_share: Share of the photos' sources that is held out.
+        val_share: Share of the photos' sources that is held out; the same share of the rest decides whether the
+            training is kept.
         image_size: Long side of a photo at the student's input in pixels, a multiple of 32.
         views: Versions of each training photo, the photo itself among them; the others have other light and colours.
         hidden: Width of the head's hidden layer.

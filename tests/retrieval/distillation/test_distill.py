@@ -15,6 +15,7 @@ from procrop.retrieval.distillation.measure import Held, measure_speed
 from procrop.retrieval.distillation.photos import DistillPhoto, collect_photos, held_out
 from procrop.retrieval.distillation.report import report_text
 from procrop.retrieval.distillation.trainer import DistillError
+from procrop.retrieval.distilled_key_file import read_distilled_keys
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,31 @@ def test_it_learns_where_the_teacher_puts_photos(found):
     assert at_ten["student"] >= at_ten["start"] - 0.03
 
 
+@pytest.mark.parametrize(("after", "kept"), [(0.6, "trained"), (0.5, "start")])
+def test_training_is_kept_if_it_helps_watched_photos(root, gallery, monkeypatch, after, kept):
+    settings = dataclasses.replace(QUICK, epochs=2, learning_rate=3e-3)
+    found = [0.5, after]
+    recall = Held.recall
+
+    def watched(self, student, k):
+        # 60 photos: 12 are tested, 10 watched
+        return recall(self, student, k) if len(student) == 12 else found.pop(0)
+
+    monkeypatch.setattr(Held, "recall", watched)
+    out = root / "other.safetensors"
+    done = distill_keys(
+        gallery, out, settings=settings, overwrite=True, speed_photos=0, say=lambda line: None
+    )
+    assert not found and done.training["kept"] == kept
+    head = {
+        name: value for name, value in read_distilled_keys(out).state.items() if name.startswith("head.outer")
+    }
+    assert all(bool(value.any()) == (kept == "trained") for value in head.values())
+    if kept == "start":
+        assert done.recalls["student"] == pytest.approx(done.recalls["start"], abs=0.01)
+        assert "was kept as it was before training" in report_text(done, "g", "", 1)
+
+
 def test_the_figure_is_what_a_search_of_the_gallery_gives(found, root, gallery):
     """Recall again, by hand: both encoders on the held-out files, through the gallery's own search."""
     photos, _ = collect_photos(gallery, [root / "more"])
@@ -60,8 +86,8 @@ def test_the_figure_is_what_a_search_of_the_gallery_gives(found, root, gallery):
 def test_the_gallerys_own_photos_need_no_teacher(root, gallery, monkeypatch):
     monkeypatch.setattr(GuardedTeacher, "forbidden", True)
     settings = dataclasses.replace(QUICK, epochs=1)
-    out = root / "own.safetensors"
-    distill_keys(Gallery.open(gallery.folder), out, (), settings, speed_photos=0, say=lambda line: None)
+    run = dict(settings=settings, overwrite=True, speed_photos=0, say=lambda line: None)
+    distill_keys(Gallery.open(gallery.folder), root / "other.safetensors", **run)
     with pytest.raises(TeacherBuilt):
         distill_keys(
             Gallery.open(gallery.folder),
@@ -106,6 +132,9 @@ def test_resumed_is_the_same_as_uninterrupted(root, gallery, monkeypatch, stop):
     epochs = [int(line.split()[1].split("/")[0]) for line in seen if line.startswith("epoch")]
     assert epochs[0] == stop + 1 and epochs[-1] == QUICK.epochs
     assert cut.read_bytes() == whole.read_bytes()
+    # whichever head was kept, the trained ones agree too
+    states = [p.with_name(f"{p.name}.cache") / "training.safetensors" for p in (cut, whole)]
+    assert states[0].read_bytes() == states[1].read_bytes()
     # what is finished ends at once
     seen.clear()
     distill_keys(gallery, cut, resume=True, **run)
@@ -115,14 +144,15 @@ def test_resumed_is_the_same_as_uninterrupted(root, gallery, monkeypatch, stop):
 def test_resume_refuses_another_run_and_damage(root, gallery):
     out = root / "r.safetensors"
     run = dict(speed_photos=0, say=lambda line: None)
-    distill_keys(gallery, out, settings=dataclasses.replace(QUICK, epochs=1), **run)
+    quick = dataclasses.replace(QUICK, views=1)
+    distill_keys(gallery, out, settings=dataclasses.replace(quick, epochs=1), **run)
     with pytest.raises(DistillError, match="other settings.*leave --resume out"):
-        distill_keys(gallery, out, settings=dataclasses.replace(QUICK, epochs=2), resume=True, **run)
+        distill_keys(gallery, out, settings=dataclasses.replace(quick, epochs=2), resume=True, **run)
     out.unlink()
     state = root / "r.safetensors.cache" / "training.safetensors"
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(DistillError, match="training.safetensors: damaged"):
-        distill_keys(gallery, out, settings=dataclasses.replace(QUICK, epochs=1), resume=True, **run)
+        distill_keys(gallery, out, settings=dataclasses.replace(quick, epochs=1), resume=True, **run)
 
 
 def test_an_existing_file_is_kept_unless_asked(root, gallery, tmp_path):
@@ -137,14 +167,18 @@ def test_an_existing_file_is_kept_unless_asked(root, gallery, tmp_path):
 
 def test_a_gallery_that_is_held_out_almost_whole_is_refused(root, gallery):
     settings = dataclasses.replace(QUICK, val_share=0.95)
-    with pytest.raises(DistillError, match="3 of its photos are left.*smaller val_share"):
-        distill_keys(gallery, root / "few.safetensors", settings=settings, say=lambda line: None)
+    with pytest.raises(DistillError, match="1 of its photos are left.*smaller val_share"):
+        distill_keys(
+            gallery, root / "other.safetensors", settings=settings, overwrite=True, say=lambda line: None
+        )
 
 
 def test_a_diverging_run_says_so(root, gallery):
     settings = dataclasses.replace(QUICK, learning_rate=1e30, epochs=3)
     with pytest.raises(DistillError, match="lower the learning rate"):
-        distill_keys(gallery, root / "nan.safetensors", settings=settings, say=lambda line: None)
+        distill_keys(
+            gallery, root / "other.safetensors", settings=settings, overwrite=True, say=lambda line: None
+        )
 
 
 def test_unreadable_further_photos_are_set_aside(root, gallery, tmp_path):
@@ -157,7 +191,7 @@ def test_unreadable_further_photos_are_set_aside(root, gallery, tmp_path):
     assert found.counts["further"] == 3 and found.counts["rejected"] == 1
     assert found.rejected[0][0].endswith("bad.png")
     text = report_text(found, "g", "python tools/distill_keys.py g", 1)
-    assert "bad.png" in text and "recall@10" in text and "| the student |" in text
+    assert "bad.png" in text and "recall@10" in text and "| the student, as it was kept |" in text
 
 
 def photos_of(n):
