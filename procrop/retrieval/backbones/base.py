@@ -86,6 +86,13 @@ def check_image(image: np.ndarray) -> None:
         raise ValueError(f"a photo must have at least one pixel, not shape {image.shape}")
 
 
+def checked_grid(token_grid: Sequence[int]) -> tuple[int, int]:
+    """(rows, columns) of a grid of tokens as plain integers; ValueError unless both are at least 1."""
+    if len(token_grid) != 2 or min(token_grid) < 1:
+        raise ValueError(f"token_grid must be (rows, columns), both at least 1, not {tuple(token_grid)}")
+    return int(token_grid[0]), int(token_grid[1])
+
+
 def weights_sha256(state: dict) -> str:
     """Hex SHA-256 over the names, types, shapes and values of a torch state dict, whatever file it came from."""
     digest = hashlib.sha256()

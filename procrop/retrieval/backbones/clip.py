@@ -15,7 +15,7 @@ from procrop.networks import pixel_statistics
 from procrop.networks.clip_weights import load_clip, load_open_clip
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .base import check_image, weights_sha256
+from .base import check_image, checked_grid, weights_sha256
 from .pixels import resize_bicubic
 from .torch_retrieval import TorchRetrieval
 
@@ -89,8 +89,7 @@ class CLIPRetrieval(TorchRetrieval):
     ) -> None:
         if resize not in _RESIZES:
             raise ValueError(f"resize must be one of {', '.join(_RESIZES)}, not {resize!r}")
-        if len(token_grid) != 2 or min(token_grid) < 1:
-            raise ValueError(f"token_grid must be (rows, columns), both at least 1, not {tuple(token_grid)}")
+        self._grid = checked_grid(token_grid)
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(f"mean and std must be three numbers each, std above 0, not {mean} and {std}")
         if (model is not None) + (checkpoint is not None) + (random_weights_seed is not None) != 1:
@@ -108,7 +107,6 @@ class CLIPRetrieval(TorchRetrieval):
         if self.image_size < self._patch or self.image_size % self._patch:
             raise ValueError(f"image_size must be a positive multiple of {self._patch}, not {image_size}")
         self.resize = resize
-        self._grid = (int(token_grid[0]), int(token_grid[1]))
         self._mean, self._std = tuple(map(float, mean)), tuple(map(float, std))
         self._key_dim, self._token_dim = network.config.projection_dim, network.config.hidden_size
         self._fingerprint = sha256_json(

@@ -13,7 +13,7 @@ from procrop.networks.dreamsim import IMAGE_SIZE
 from procrop.networks.dreamsim_weights import load_dreamsim, random_dreamsim
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .base import weights_sha256
+from .base import checked_grid, weights_sha256
 from .pixels import resize_bicubic
 from .torch_retrieval import TorchRetrieval
 
@@ -60,10 +60,7 @@ class DreamSimRetrieval(TorchRetrieval):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if token_grid is not None and (len(token_grid) != 2 or min(token_grid) < 1):
-            raise ValueError(
-                f"token_grid must be None or (rows, columns), both at least 1, not {tuple(token_grid)}"
-            )
+        self._grid = None if token_grid is None else checked_grid(token_grid)
         if (folder is None) == (random_weights_seed is None):
             raise ValueError(
                 "give the folder of DreamSim's files, or random_weights_seed for a demonstration"
@@ -74,7 +71,6 @@ class DreamSimRetrieval(TorchRetrieval):
             network = load_dreamsim(variant, folder)
         else:
             network = random_dreamsim(variant, random_weights_seed, config or {})
-        self._grid = None if token_grid is None else (int(token_grid[0]), int(token_grid[1]))
         self._key_dim, self._token_dim = network.embed_dim, network.token_dim
         self._fingerprint = sha256_json(
             {

@@ -13,7 +13,7 @@ from procrop.io.manifest import sha256_json
 from procrop.networks.efficientnet_lite import HEAD_CHANNELS, EfficientNetLite, normalise
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .base import check_image, weights_sha256
+from .base import check_image, checked_grid, weights_sha256
 from .torch_retrieval import TorchRetrieval
 
 # raise when resizing, pooling or normalisation changes, so that older galleries are refused
@@ -60,13 +60,11 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
     ) -> None:
         if image_size < SIDE_MULTIPLE or image_size % SIDE_MULTIPLE:
             raise ValueError(f"image_size must be a positive multiple of {SIDE_MULTIPLE}, not {image_size}")
-        if len(token_grid) != 2 or min(token_grid) < 1:
-            raise ValueError(f"token_grid must be (rows, columns), both at least 1, not {tuple(token_grid)}")
+        self._grid = checked_grid(token_grid)
         if key not in ("pool", "stage", "grid"):
             raise ValueError(f"key must be 'pool', 'stage' or 'grid', not {key!r}")
         self.image_size = int(image_size)
         self.key = key
-        self._grid = (int(token_grid[0]), int(token_grid[1]))
         network = EfficientNetLite(variant, out_strides=(token_stride,)).load_pretrained(checkpoint)
         self._token_dim = network.out_channels[0]
         self._fingerprint = sha256_json(

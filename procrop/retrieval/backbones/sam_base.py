@@ -16,7 +16,7 @@ from procrop.networks.sam_weights import WHERE, random_encoder_state, read_encod
 from procrop.networks.weights import load_strict
 
 from .area_pooling import area_pool
-from .base import check_image, weights_sha256
+from .base import check_image, checked_grid, weights_sha256
 from .torch_retrieval import TorchRetrieval
 
 # raise when resizing, padding, pooling or normalisation changes, so that older galleries are refused
@@ -74,13 +74,11 @@ class SAMBase(TorchRetrieval):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if len(token_grid) != 2 or min(token_grid) < 1:
-            raise ValueError(f"token_grid must be (rows, columns), both at least 1, not {tuple(token_grid)}")
+        self._grid = checked_grid(token_grid)
         if key not in ("mean", "grid"):
             raise ValueError(f"key must be 'mean' or 'grid', not {key!r}")
         self.arch = sam_arch(model_type, arch)
         self.key = key
-        self._grid = (int(token_grid[0]), int(token_grid[1]))
         self.weights_passed_over = 0
         # every tensor is loaded below: do not spend time on initial values
         with torch.device("meta"):
