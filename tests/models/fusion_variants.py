@@ -22,18 +22,20 @@ VARIANTS = {
 }
 
 
-def variant(name, perturb=True, **references):
+def variant(name, perturb=True, references=None, **cropper):
     """A ProCrop of width 32 that takes feature maps (B, 32, h, w) for photos (stride 16), in evaluation mode.
 
     Args:
         perturb: Move all weights off their start: zero embeddings and zero last layers would make much of what is
             tested trivially true.
+        references: Further options of the ReferenceEncoder.
+        **cropper: Further options of the ProCrop.
     """
     torch.manual_seed(0)
-    neck, encoder, cropper = VARIANTS[name]
-    cfg = procrop_cfg(**cropper)
+    neck, encoder, options = VARIANTS[name]
+    cfg = procrop_cfg(**options, **cropper)
     cfg.fusion.update(neck)
-    cfg.context_encoders.references.update(encoder | references)
+    cfg.context_encoders.references.update(encoder | (references or {}))
     model = build(cfg)
     if perturb:
         for p in model.parameters():

@@ -163,7 +163,7 @@ def test_channel_fusion_starts_as_the_baseline():
 
 @pytest.mark.parametrize(("name", "option"), [("channel_axis", "what"), ("photo_grid", "num_latents")])
 def test_tokens_without_a_raster_cannot_go_on_the_photos(name, option):
-    model = variant(name, **{option: dict(what="both", num_latents=4)[option]})
+    model = variant(name, references={option: dict(what="both", num_latents=4)[option]})
     with pytest.raises(ValueError, match="what='image' and no num_latents"):
         run(model, [sample(references(2, crops=2))])
 
