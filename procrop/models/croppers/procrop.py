@@ -12,6 +12,7 @@ from procrop.registry import MODELS
 from procrop.structures import CropDataSample, TokenSet
 
 from ..heads import CropFeatures
+from ..utils import SelfTeacher
 
 
 @MODELS.register_module()
@@ -72,12 +73,18 @@ class ProCrop(BaseDetector):
         self.fusion = MODELS.build(fusion) if fusion else None
         self.fuse_before_encoder = fuse_before_encoder
         self.bbox_head = MODELS.build(bbox_head)
+        self.teacher: SelfTeacher | None = None  # set while a SelfDistillationHook is at work
         widths = {2 * self.positional_encoding.num_feats, self.encoder.embed_dims, self.bbox_head.embed_dims}
         if len(widths) > 1:
             raise ValueError(
                 f"ProCrop: positions, encoder and head differ in width: {sorted(widths)} "
                 "(2 * num_feats of the positional encoding must equal embed_dims)"
             )
+
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether the head can learn from a teacher's scores."""
+        return self.bbox_head.takes_soft_targets
 
     def init_weights(self) -> None:
         """Xavier for the encoder's matrices; every other part initialises itself."""
@@ -127,7 +134,11 @@ class ProCrop(BaseDetector):
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
         """Losses of the head by name."""
-        return self.bbox_head.loss(self.extract_memory(batch_inputs, batch_data_samples), batch_data_samples)
+        features = self.extract_memory(batch_inputs, batch_data_samples)
+        if self.teacher is None:
+            return self.bbox_head.loss(features, batch_data_samples)
+        targets = self.teacher.soft_targets(batch_inputs, batch_data_samples)
+        return self.bbox_head.loss(features, batch_data_samples, soft_targets=targets)
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]
