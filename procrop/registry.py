@@ -17,7 +17,10 @@ TASK_UTILS = Registry(
 )
 # one class per dataset file format
 DATASETS = Registry(
-    "dataset", parent=mmdet_registry.DATASETS, scope=_SCOPE, locations=["procrop.datasets.gaic"]
+    "dataset",
+    parent=mmdet_registry.DATASETS,
+    scope=_SCOPE,
+    locations=["procrop.datasets.gaic", "procrop.datasets.flms"],
 )
 # steps from a dataset's record to the model's input
 TRANSFORMS = Registry(

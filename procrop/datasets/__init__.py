@@ -6,6 +6,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["AnnotationError", "CropDataset", "DatasetNotFoundError"],
-        "gaic": ["GAICDataset", "parse_gaic_annotation", "select_positives"],
+        "flms": ["FLMSDataset"],
+        "gaic": ["GAICDataset", "parse_gaic_annotation"],
+        "positives": ["select_positives"],
+        "problems": ["Problems"],
+        "record_dataset": ["RecordDataset"],
+        "records": ["CropRecord", "CropSet"],
     },
 )

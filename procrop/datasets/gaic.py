@@ -13,6 +13,7 @@ from procrop.io.photo import read_photo_size
 from procrop.registry import DATASETS
 
 from .base import AnnotationError, CropDataset, DatasetNotFoundError
+from .positives import select_positives
 
 _SPLITS = ("train", "val", "test")
 _UNSCORED = -2.0
@@ -50,23 +51,6 @@ def parse_gaic_annotation(path: str | Path, strict: bool = True) -> tuple[np.nda
     if problems and strict:
         _raise_problems([(f"{path}:{line}", reason) for line, reason in problems])
     return bboxes, scores
-
-
-def select_positives(scores: np.ndarray, threshold: float, fallback: bool = True) -> np.ndarray:
-    """Mark the crops that a model is to reproduce.
-
-    Args:
-        scores: (n,) MOS.
-        threshold: crops of at least this MOS are positive.
-        fallback: when there is none, take all crops that share the highest score.
-
-    Returns:
-        (n,) bool.
-    """
-    positives = scores >= threshold
-    if fallback and len(scores) and not positives.any():
-        positives = scores == scores.max()
-    return positives
 
 
 @DATASETS.register_module()

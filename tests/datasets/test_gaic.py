@@ -14,7 +14,6 @@ from procrop.datasets import (
     DatasetNotFoundError,
     GAICDataset,
     parse_gaic_annotation,
-    select_positives,
 )
 
 
@@ -96,17 +95,6 @@ def test_crop_one_pixel_outside_is_kept_for_clipping(tmp_path):
 def test_annotation_file_that_cannot_be_read(tmp_path):
     with pytest.raises(AnnotationError, match="missing.txt: the file cannot be read"):
         parse_gaic_annotation(tmp_path / "missing.txt")
-
-
-def test_select_positives():
-    scores = np.array([4.0, 3.9, 4.5])
-    assert select_positives(scores, 4.0).tolist() == [True, False, True]
-    assert select_positives(np.array([3.0, 2.0, 3.0]), 4.0).tolist() == [True, False, True]  # tied at the top
-    assert select_positives(np.array([3.0, 2.0]), 4.0, fallback=False).tolist() == [False, False]
-    assert select_positives(np.zeros(0), 4.0).shape == (0,)
-
-
-# --------------------------------------------------------------------------------------------------- layouts
 
 
 def test_a_record_holds_what_the_pipeline_needs(gaic_root):
