@@ -18,14 +18,23 @@ class CropFeatures:
     Attributes:
         feature_map (Tensor): The image backbone's projected map, (B, d, h, w), padded as the batch is.
         memory (TokenSet): Encoder tokens fused with every context, (B, n, d).
+        extent (Tensor, optional): Width and height of each unpadded photo in cells of the feature map, (B, 2); None =
+            the photos fill the map.
     """
 
     feature_map: Tensor
     memory: TokenSet
+    extent: Tensor | None = None
 
 
 class BaseCropHead(BaseModule, metaclass=ABCMeta):
-    """A head owns its decoder: from features to losses, to crops, or to scores of given boxes."""
+    """A head owns its decoder: from features to losses, to crops, or to scores of given boxes.
+
+    Attributes:
+        reads_memory (bool): Whether the head looks at the memory; if not, references cannot reach it.
+    """
+
+    reads_memory = True
 
     @abstractmethod
     def loss(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
@@ -33,7 +42,11 @@ class BaseCropHead(BaseModule, metaclass=ABCMeta):
 
     @abstractmethod
     def predict(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> list[InstanceData]:
-        """All crops of each photo: ``bboxes`` (N, 4) xyxy in pixels of the upright original, ``scores`` (N,)."""
+        """All crops of each photo: ``bboxes`` (N, 4) xyxy in pixels of the upright original, ``scores`` (N,).
+
+        A head that scores given boxes adds ``mos`` (N,), its unclipped scores, and, where the candidates say which rows
+        of the annotation they are, these ``rows`` (N,) int64.
+        """
 
     @abstractmethod
     def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
