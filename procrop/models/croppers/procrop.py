@@ -72,7 +72,7 @@ class ProCrop(BaseDetector):
         if self.fusion is not None and not self.bbox_head.reads_memory:
             raise ValueError(
                 f"{type(self.bbox_head).__name__} does not read the memory, so references would do nothing: give it "
-                "`memory_reader`, or set `context_encoders` and `fusion` to None"
+                "`memory_attention`, or set `context_encoders` and `fusion` to None"
             )
         widths = {2 * self.positional_encoding.num_feats, self.bbox_head.embed_dims}
         if self.encoder is not None:

@@ -4,6 +4,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -51,3 +52,12 @@ class BaseCropHead(BaseModule, metaclass=ABCMeta):
     @abstractmethod
     def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
         """Aesthetic scores (B, M) of given boxes (B, M, 4), normalised cxcywh."""
+
+
+def to_pixels(boxes: Tensor, ori_shape: tuple[int, int]) -> Tensor:
+    """Normalised xyxy (N, 4) to pixels of a photo of (height, width), clipped, at least one pixel each way."""
+    height, width = ori_shape[:2]
+    size = boxes.new_tensor([width, height])
+    top_left = torch.minimum((boxes[:, :2] * size).clamp(min=0), size - 1)
+    bottom_right = torch.minimum(torch.maximum(boxes[:, 2:] * size, top_left + 1), size)
+    return torch.cat([top_left, bottom_right], dim=1)
