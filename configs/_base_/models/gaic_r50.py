@@ -1,5 +1,5 @@
-# GAIC's grid-anchor cropper (Zeng et al. 2019) on ImageNet's ResNet-50, the backbone of the other baselines here, in place
-# of their VGG16, MobileNetV2 or ShuffleNetV2. Its last two stages (GAIC: three) are fused at stride 16, so sides must be
+# GAIC's grid-anchor cropper (Zeng et al. 2019) on ImageNet's ResNet-50, as the other baselines here, in place of their
+# VGG16, MobileNetV2 or ShuffleNetV2. Its last two stages (GAIC: three) are fused at stride 16, so sides must be
 # multiples of 32. 8 channels, RoI and RoD of 9x9; what GAIC has not: references, by cross-attention from each crop.
 model = dict(
     type="ProCrop",
