@@ -15,7 +15,7 @@ from procrop.registry import MODELS, TASK_UTILS
 from procrop.structures import CropDataSample
 
 from ..layers import ConditionalCropDecoder
-from .base_crop_head import BaseCropHead, CropFeatures, SoftTargets
+from .base_crop_head import BaseCropHead, CropFeatures, SoftTargets, to_pixels
 
 
 @MODELS.register_module()
@@ -216,7 +216,7 @@ class CropDETRHead(BaseCropHead):
         results = []
         for score, box, sample in zip(scores, boxes, data_samples, strict=True):
             score, order = score.sort(descending=True, stable=True)
-            results.append(InstanceData(bboxes=_to_pixels(box[order], sample.ori_shape), scores=score))
+            results.append(InstanceData(bboxes=to_pixels(box[order], sample.ori_shape), scores=score))
         return results
 
     @torch.no_grad()
@@ -251,15 +251,6 @@ def _scored_boxes(logits: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     scores = torch.where(finite, logits.sigmoid(), torch.zeros_like(logits))
     boxes = torch.where(finite.unsqueeze(-1), boxes, boxes.new_tensor([0.5, 0.5, 1.0, 1.0]))
     return scores, bbox_cxcywh_to_xyxy(boxes)
-
-
-def _to_pixels(boxes: Tensor, ori_shape: tuple[int, int]) -> Tensor:
-    """Normalised xyxy (N, 4) to pixels of a photo of (height, width), clipped, at least one pixel each way."""
-    height, width = ori_shape[:2]
-    size = boxes.new_tensor([width, height])
-    top_left = torch.minimum((boxes[:, :2] * size).clamp(min=0), size - 1)
-    bottom_right = torch.minimum(torch.maximum(boxes[:, 2:] * size, top_left + 1), size)
-    return torch.cat([top_left, bottom_right], dim=1)
 
 
 def _default_assigner() -> dict:
