@@ -25,6 +25,8 @@ VARIANTS = {
 def variant(name, perturb=True, references=None, **cropper):
     """A ProCrop of width 32 that takes feature maps (B, 32, h, w) for photos (stride 16), in evaluation mode.
 
+    In float64, so that what ought to be equal differs by nothing that random weights could make larger.
+
     Args:
         perturb: Move all weights off their start: zero embeddings and zero last layers would make much of what is
             tested trivially true.
@@ -41,7 +43,7 @@ def variant(name, perturb=True, references=None, **cropper):
         for p in model.parameters():
             if p.requires_grad:
                 p.data += torch.randn_like(p) * (0.3 if p.dim() > 1 else 0.1)
-    return without_backbone(model).eval()
+    return without_backbone(model).eval().double()
 
 
 def without_backbone(model):
@@ -52,4 +54,4 @@ def without_backbone(model):
 
 
 def feature_maps(n, grid=(4, 6), seed=0):
-    return torch.randn(n, 32, *grid, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(n, 32, *grid, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

@@ -22,9 +22,9 @@ def run(model, samples, maps=None):
         return model._forward(feature_maps(len(samples)) if maps is None else maps, samples)
 
 
-def assert_same(a, b, atol=1e-5):
+def assert_same(a, b):
     for x, y in zip(a, b, strict=True):
-        torch.testing.assert_close(x, y, atol=atol, rtol=1e-4)
+        torch.testing.assert_close(x, y, atol=1e-6, rtol=1e-6)
 
 
 def assert_reached(model):
@@ -39,7 +39,7 @@ def test_references_change_the_crops(model):
 
 
 def test_no_context_is_exactly_the_baseline(model):
-    baseline = without_backbone(build(procrop_cfg(references=False))).eval()
+    baseline = without_backbone(build(procrop_cfg(references=False))).eval().double()
     assert not baseline.load_state_dict(model.state_dict(), strict=False).missing_keys
     for a, b in zip(run(model, [sample(), sample()]), run(baseline, [sample(), sample()]), strict=True):
         assert torch.equal(a, b)
@@ -104,7 +104,7 @@ def test_photo_padding_changes_nothing(model):
     alone = run(model, [small], feature_maps(1, (4, 4)))
     padded = sample(references(3), shape=(64, 64))
     padded.set_metainfo(dict(batch_input_shape=(80, 96)))
-    maps = torch.full((1, 32, 5, 6), 1e3)
+    maps = torch.full((1, 32, 5, 6), 1e3, dtype=torch.float64)
     maps[..., :4, :4] = feature_maps(1, (4, 4))
     assert_same(run(model, [padded], maps), alone)
 
@@ -123,7 +123,7 @@ def test_unknown_context_is_refused(model):
 
 def memory_of(name):
     model = variant(name)
-    query = TokenSet(torch.randn(2, 6, 32), torch.randn(2, 6, 32), None, (2, 3))
+    query = TokenSet(torch.randn(2, 6, 32).double(), torch.randn(2, 6, 32).double(), None, (2, 3))
     context = model.context_encoders["references"]([references(2), references(1)], query.tokens)
     return query, context, model.fusion(query, dict(references=context))
 
@@ -156,7 +156,7 @@ def test_length_of_the_memory(name, length):
 
 def test_channel_fusion_starts_as_the_baseline():
     model = variant("channel_axis", perturb=False)
-    query = TokenSet(torch.randn(1, 6, 32), torch.randn(1, 6, 32), None, (2, 3))
+    query = TokenSet(torch.randn(1, 6, 32).double(), torch.randn(1, 6, 32).double(), None, (2, 3))
     context = model.context_encoders["references"]([references(2)], query.tokens)
     assert torch.equal(model.fusion(query, dict(references=context)).tokens, query.tokens)
 

@@ -62,7 +62,7 @@ def small_head():
     "name", [n if n == "both" else pytest.param(n, marks=pytest.mark.slow) for n in VARIANTS]
 )
 def test_references_decide(name):
-    assert trained(variant(name, perturb=False, bbox_head=small_head())) >= 0.9
+    assert trained(variant(name, perturb=False, bbox_head=small_head()).float()) >= 0.9
 
 
 def test_nothing_else_does():
