@@ -24,7 +24,8 @@ class RecordDataset(CropDataset):
     """Records of a release format as samples for a model; a subclass names the format.
 
     Beside the keys that every CropDataset gives, a sample has ``subject_bbox`` (4,) float32 xyxy pixels where the
-    format has subjects, and ``mask_path`` where the mask is on the disk. Crops of a format without scores count as 5.0, and all are positive.
+    format has subjects, and ``mask_path`` where the mask is on the disk. Crops of a format without scores count as
+    5.0, and all are positive.
 
     Args:
         data_root: the dataset's folder.

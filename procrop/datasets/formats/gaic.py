@@ -48,9 +48,9 @@ def parse_gaic_annotation(path: str | Path, strict: bool = True) -> tuple[np.nda
 class GAICFormat(CropFormat):
     """GAICD: up to 90 grid crops a photo, scored by several annotators. :class:`GAICFolder` says where files lie.
 
-    An annotation file has lines ``y1 x1 y2 x2 MOS`` in pixels of the photo; MOS -2 marks a crop that was not scored, and
-    version 2 has MOS below 1. Without a split, all splits are read that can be told, then the flat annotation files that
-    belong to none. Written are flat ``annotations/<id>.txt`` and, of a split, the list of its ids.
+    An annotation file has lines ``y1 x1 y2 x2 MOS`` in pixels of the photo; MOS -2 marks a crop that was not scored,
+    and version 2 has MOS below 1. Without a split, all splits are read that can be told, then the flat annotation
+    files that belong to none. Written are flat ``annotations/<id>.txt`` and, of a split, the list of its ids.
 
     Args:
         split_file: File of ids to use instead of ``splits/{split}.txt``, relative to the root.
