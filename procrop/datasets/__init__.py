@@ -7,7 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["AnnotationError", "CropDataset", "DatasetNotFoundError"],
         "flms": ["FLMSDataset"],
-        "gaic": ["GAICDataset", "parse_gaic_annotation"],
+        "formats.gaic": ["parse_gaic_annotation"],
+        "gaic": ["GAICDataset"],
         "positives": ["select_positives"],
         "problems": ["Problems"],
         "record_dataset": ["RecordDataset"],
