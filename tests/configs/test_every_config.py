@@ -67,13 +67,13 @@ def train_once(cfg, model):
     idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert not idle
     optimizer.step()
-    # without pretrained weights the residual branches of a ResNet begin at zero, so not every parameter moves
+    # branches that begin at zero keep what lies behind them still for a step: residual ones, the fusion of some variants
     moved = {
         name.split(".")[0]
         for name, p in model.named_parameters()
         if name in before and not p.equal(before[name])
     }
-    assert moved == {name.split(".")[0] for name in before}
+    assert moved >= {"neck", "bbox_head"}
 
 
 def test_once(cfg, model):
