@@ -67,7 +67,7 @@ def train_once(cfg, model):
     idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert not idle
     optimizer.step()
-    # branches that begin at zero keep what lies behind them still for a step: residual ones, the fusion of some variants
+    # branches that begin at zero keep what lies behind them still for a step: residual ones, some of fusion
     moved = {
         name.split(".")[0]
         for name, p in model.named_parameters()
