@@ -20,7 +20,10 @@ DATASETS = Registry(
     "dataset",
     parent=mmdet_registry.DATASETS,
     scope=_SCOPE,
-    locations=["procrop.datasets.gaic", "procrop.datasets.flms"],
+    locations=[
+        f"procrop.datasets.{name}"
+        for name in ("cad", "cad_authors", "coco", "cpc", "fcdb", "flms", "gaic", "jsonl", "sacd")
+    ],
 )
 # steps from a dataset's record to the model's input
 TRANSFORMS = Registry(
