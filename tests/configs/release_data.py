@@ -77,17 +77,17 @@ class ReleaseData:
         return self._tables[key]
 
     def _write(self, name: str, folder: Path) -> None:
-        target, problems = get_format(name), Problems()
-        splits = [s for s in self._toy if s in target.splits] or [None]
-        for split in splits:
-            toy = self._toy[split or "test"]
-            records = [replace(r, subject=r.boxes[0], scores=_scores(name, r.scores)) for r in toy.records]
-            written = CropSet(toy.name, records, toy.photos, Problems())
-            target.save(written, folder, split, problems)
-            for record in records:
-                for source, place in target.places(record, split).items():
-                    (folder / place).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(toy.photos / source, folder / place)
+        target = get_format(name)
+        records, photos = [], next(iter(self._toy.values())).photos
+        for split, toy in self._toy.items():
+            for r in toy.records:
+                extra = {"split": split}
+                records.append(replace(r, subject=r.boxes[0], scores=_scores(name, r.scores), extra=extra))
+        target.save(CropSet("toy", records, photos), folder, None, Problems())
+        for record in records:
+            for source, place in target.places(record).items():
+                (folder / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(photos / source, folder / place)
 
 
 def _scores(name: str, scores: np.ndarray) -> np.ndarray | None:

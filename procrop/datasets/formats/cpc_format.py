@@ -68,9 +68,7 @@ class CPCFormat(CropFormat):
         named = list(one_each(records.records, flat_photo, self.title, problems))
         write_many((root / _FOLDER / f"{name}{_SUFFIX}", _annotation(record)) for name, record in named)
         groups = by_split([record for _, record in named], split, self.splits)
-        stated = {name: [flat_photo(r) for r in group] for name, group in groups.items() if name}
-        if stated:  # a split that is not stated would be drawn from all
-            write_splits(root, {name: [] for name in self.splits} | stated)
+        write_splits(root, {name: [flat_photo(r) for r in group] for name, group in groups.items() if name})
 
     def _members(
         self, root: Path, split: str | None, present: list[str], problems: Problems
