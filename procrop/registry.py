@@ -20,7 +20,12 @@ DATASETS = Registry(
     "dataset",
     parent=mmdet_registry.DATASETS,
     scope=_SCOPE,
-    locations=["procrop.datasets.gaic", "procrop.datasets.flms"],
+    locations=[
+        "procrop.datasets.gaic",
+        "procrop.datasets.flms",
+        "procrop.datasets.hcic",
+        "procrop.datasets.icdb",
+    ],
 )
 # steps from a dataset's record to the model's input
 TRANSFORMS = Registry(

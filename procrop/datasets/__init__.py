@@ -7,6 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["AnnotationError", "CropDataset", "DatasetNotFoundError"],
         "flms": ["FLMSDataset"],
+        "hcic": ["HCICDataset"],
+        "icdb": ["ICDBDataset"],
         "gaic": ["GAICDataset", "parse_gaic_annotation"],
         "positives": ["select_positives"],
         "problems": ["Problems"],

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 # name on the command line -> module and class, imported when asked for
 FORMATS = {
     "flms": ("flms", "FLMSFormat"),
+    "hcic": ("hcic", "HCICFormat"),
+    "icdb": ("icdb", "ICDBFormat"),
 }
 
 
