@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--similarity",
         type=float,
-        default=0.8,
+        default=0.75,
         metavar="R",
         help="likeness of 16x16 thumbnails from which two photos count as one picture (default: %(default)s)",
     )
@@ -177,7 +177,7 @@ def _notes(
     notes: dict[str, list[str]] = {}
     flat = [name for name, data in scan.thumbnails.items() if is_flat(data[None])[0]]
     if flat:
-        notes["photo of one even colour: cannot be compared with others"] = flat
+        notes["photo of one even colour or even stripes: cannot be compared with others"] = flat
     for where, found in leaks.items():
         named = [f"{leak.photo} / {leak.other}" for leak in found if leak.how == OTHER_PICTURE]
         if named:

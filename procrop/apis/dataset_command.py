@@ -2,7 +2,7 @@
 
 import argparse
 
-from procrop.apis import dataset_check, dataset_info
+from procrop.apis import dataset_check, dataset_convert, dataset_info, dataset_show
 from procrop.datasets.formats import FORMATS
 from procrop.datasets.formats.spec import SYNTAX
 
@@ -21,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, module, text in (
         ("info", dataset_info, "counts, scores, sizes and shapes of the crops; as text, JSON and a picture"),
         ("check", dataset_check, "list everything that cannot be used, and photos that are in a gallery too"),
+        ("convert", dataset_convert, "write a dataset in another format, and say what was lost"),
+        ("show", dataset_show, "draw photos with their crops: a page for the browser, or pictures"),
     ):
         sub = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         sub.add_argument("dataset", metavar=SYNTAX, help=_DATASET)
