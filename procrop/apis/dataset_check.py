@@ -202,4 +202,4 @@ def report_lines(report: dict[str, Any], title: str, everything: bool = False) -
             if len(places) > len(shown):
                 yield f"    ... and {len(places) - len(shown):,} more (--all or --json FILE lists them)"
     count = sum(map(len, report["problems"].values()))
-    yield f"{count:,} problems" if count else "clean"
+    yield f"{count:,} problem{'s' * (count != 1)}" if count else "clean"
