@@ -58,7 +58,7 @@ def text_lines(title: str, figures: dict[str, Any]) -> Iterator[str]:
     )
     shapes = [f"{count:,} {name}" for name, count in figures["photo_shapes"].items() if count]
     known = figures["photo_sizes_known"]
-    yield _line("photo sizes", f"known of {known:,}" + (f": {', '.join(shapes)}" if shapes else ""))
+    yield _line("photo sizes", f"known for {known:,}" + (f": {', '.join(shapes)}" if shapes else ""))
     yield _line("records", f"{figures['records']:,} of {figures['sources']:,} sources")
     yield _line(
         "crops",
@@ -85,13 +85,9 @@ def _score_lines(figures: dict[str, Any]) -> Iterator[str]:
         return
     yield _line("scores", _spread(scores, 2))
     yield _line("best of each", _spread(best, 2))
-    histogram = scores["histogram"]
-    edges, counts = histogram["edges"], histogram["counts"]
-    step = max(1, len(counts) // 8)
-    merged = [sum(counts[i : i + step]) for i in range(0, len(counts), step)]
-    for i, count in enumerate(merged):
-        low, high = edges[i * step], edges[min((i + 1) * step, len(counts))]
-        bar = "#" * round(_BAR_WIDTH * count / max(merged))
+    edges, counts = scores["eighths"]["edges"], scores["eighths"]["counts"]
+    for low, high, count in zip(edges, edges[1:], counts, strict=False):
+        bar = "#" * round(_BAR_WIDTH * count / max(counts))
         yield f"{low:>10.2f} - {high:<5.2f} {count:>9,} {bar}".rstrip()
 
 

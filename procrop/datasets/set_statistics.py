@@ -23,6 +23,7 @@ NAMED_RATIOS = {
 }
 _NEAR = 0.02
 _SIZE_BINS, _PIXEL_BINS, _COVER_BINS, _SCORE_BINS = 20, 24, 24, 32
+_MOST_VALUES = 64
 _RATIO_EDGES = np.geomspace(0.25, 4, 49)
 _CHUNK = 16384
 
@@ -39,7 +40,8 @@ def set_statistics(found: CropSet, sizes: dict[str, tuple[int, int]]) -> dict[st
         ``tags`` (tag -> records), ``missing_photos`` (names), ``left_out`` (reason -> count), ``photo_sizes_known``,
         ``photo_shapes``, ``scores`` and ``best_score_per_record`` (None without scores), ``aspect_ratio``, and where
         sizes are known, ``crop_size`` (parts of the photo's) and ``coverage``; ``crop_pixels`` in pixels. A summary
-        is a dict of ``n``, ``min``, ``mean``, ``sd``, ``median``, ``max``.
+        is a dict of ``n``, ``min``, ``mean``, ``sd``, ``median``, ``max``; ``histogram`` beside it has ``edges`` and
+        ``counts``, and that of the scores a coarse one in ``eighths`` of their range.
     """
     records = found.records
     boxes = np.concatenate([record.boxes for record in records])
@@ -102,13 +104,33 @@ def _scores(found: CropSet) -> dict[str, Any]:
     if not scored:
         return {"scores": None, "best_score_per_record": None}
     scores = np.concatenate(scored)
-    low, high = np.floor(scores.min()), np.ceil(scores.max())
-    edges = np.linspace(low, max(high, low + 1), _SCORE_BINS + 1)
+    edges = _score_edges(scores)
     best = np.array([own.max() for own in scored])
     return {
-        "scores": summary(scores) | {"histogram": _histogram(scores, edges)},
+        "scores": summary(scores)
+        | {"histogram": _histogram(scores, edges), "eighths": _histogram(scores, _even_edges(scores, 8))},
         "best_score_per_record": summary(best) | {"histogram": _histogram(best, edges)},
     }
+
+
+def _score_edges(scores: np.ndarray) -> np.ndarray:
+    """Edges half-way between the steps that most scores stand on, as means over a few annotators do; else even ones.
+
+    Even bins beside such steps (GAICD's are sevenths) would show gaps and peaks that are not there.
+    """
+    values, counts = np.unique(scores.round(2), return_counts=True)
+    common = values[counts >= 0.005 * len(scores)]
+    steps = np.diff(common)
+    if 2 <= len(common) <= _MOST_VALUES and np.ptp(steps) < 0.35 * steps.mean():
+        step = (common[-1] - common[0]) / len(steps)
+        first = common[0] - step * (0.5 + max(0, np.ceil((common[0] - values[0]) / step - 0.5)))
+        return first + step * np.arange(np.ceil((values[-1] - first) / step) + 1)
+    return _even_edges(scores, _SCORE_BINS)
+
+
+def _even_edges(scores: np.ndarray, bins: int) -> np.ndarray:
+    low, high = np.floor(scores.min()), np.ceil(scores.max())
+    return np.linspace(low, max(high, low + 1), bins + 1)
 
 
 def _ratios(ratios: np.ndarray) -> dict[str, Any]:

@@ -84,13 +84,15 @@ def _draw_size(axis: "Axes", figures: dict[str, Any]) -> None:
     axis.figure.colorbar(mesh, ax=axis, label="crops", fraction=0.046)
     axis.set_aspect("equal")
     if relative:
-        part = f" ({known} of {photos} photos)" if known < photos else ""
+        part = f"\n({known:,} of {photos:,} photos, whose size is known)" if known < photos else ""
         axis.set_title(f"Size of the crops{part}", loc="left")
         axis.set(
             xlabel="width / photo's width", ylabel="height / photo's height", xticks=_TICKS, yticks=_TICKS
         )
     else:
-        axis.set_title(f"Size of the crops in pixels (photo size known: {known} of {photos})", loc="left")
+        axis.set_title(
+            f"Size of the crops in pixels\n(photo size known for {known:,} of {photos:,})", loc="left"
+        )
         axis.set(xlabel="width", ylabel="height")
 
 
@@ -103,7 +105,7 @@ def _draw_coverage(axis: "Axes", figures: dict[str, Any]) -> None:
         figures["coverage"], extent=(0, 1, 1, 0), cmap=_MAP, vmin=0, vmax=1, interpolation="nearest"
     )
     axis.figure.colorbar(image, ax=axis, label="share of the crops that cover it", fraction=0.046)
-    part = f" ({known} of {photos} photos)" if known < photos else ""
+    part = f"\n({known:,} of {photos:,} photos, whose size is known)" if known < photos else ""
     axis.set_title(f"Where the crops lie{part}", loc="left")
     axis.set(xlabel="left to right of the photo", ylabel="bottom to top")
     axis.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
@@ -124,6 +126,9 @@ def _draw_ratios(axis: "Axes", figures: dict[str, Any]) -> None:
 def _draw_counts(axis: "Axes", figures: dict[str, Any]) -> None:
     counts = figures["crops_per_record"]
     _bars(axis, counts["histogram"])
+    edges = counts["histogram"]["edges"]
+    room = max(0, 8 - (edges[-1] - edges[0])) / 2  # so that one or two counts do not fill the panel
+    axis.set_xlim(max(0, edges[0] - room), edges[-1] + room)
     axis.set_title(f"Crops a photo: mean {counts['mean']:.1f}", loc="left")
     axis.set(xlabel="crops", ylabel="photos")
     axis.xaxis.get_major_locator().set_params(integer=True)

@@ -85,3 +85,18 @@ def test_without_sizes_and_scores(tmp_path):
 
 def test_headers_are_left_alone_when_asked(found):
     assert set(photo_sizes(found, read_headers=False)) == {f"p{i}.png" for i in range(3, 30)}
+
+
+def test_bins_go_with_the_steps_of_the_scores(tmp_path):
+    scores = np.r_[
+        np.repeat(1 + np.arange(29) / 7, 30).round(2), 3.07, 0.9
+    ]  # sevenths, and two by fewer people
+    boxes = np.tile([0, 0, 9, 9], (len(scores), 1))
+    figures = set_statistics(CropSet("x", [CropRecord("a", "a.jpg", boxes, scores)], tmp_path), {})
+    counts = figures["scores"]["histogram"]["counts"]
+    assert sum(counts) == len(scores) and sorted(counts)[:2] == [1, 30] and sorted(counts)[-2:] == [30, 31]
+    assert sum(figures["scores"]["eighths"]["counts"]) == len(scores)
+    for values in (np.full(len(scores), 4.0), np.random.default_rng(0).uniform(0, 9, len(scores))):
+        record = CropRecord("a", "a.jpg", boxes, values)
+        histogram = set_statistics(CropSet("x", [record], tmp_path), {})["scores"]["histogram"]
+        assert sum(histogram["counts"]) == len(scores) and len(histogram["counts"]) == 32
