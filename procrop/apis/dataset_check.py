@@ -48,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="write the whole report into this file")
     parser.add_argument(
+        "--out", metavar="FILE.html", help="draw the pairs of photos that were found, side by side"
+    )
+    parser.add_argument(
         "--all", action="store_true", help=f"print every place, not the first {_SHOWN} of a kind"
     )
 
@@ -62,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     from procrop.datasets.formats.spec import parse_spec
     from procrop.io import write_json
 
+    if args.out and not args.out.lower().endswith(".html"):
+        raise ValueError(f"--out {args.out}: the sheet of pairs is a file that ends in .html")
     if not 0 < args.similarity <= 1:
         raise ValueError(f"--similarity is a number above 0 and at most 1, not {args.similarity:g}")
     if args.workers < 1:
@@ -75,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_json(args.json, report)
         print(f"report: {args.json}")
+    if args.out:
+        print(f"pairs: {args.out}")
     return 1 if report["problems"] else 0
 
 
@@ -92,7 +99,7 @@ def check_dataset(
 
     found = spec.read(strict=False)
     others = dict(_others(args))
-    decode = args.decode or bool(others)
+    decode = args.decode or bool(others) or bool(args.out)
     scan = scan_photos(found, args.photos, decode, cache, args.workers)
     stated = {record.photo: record.size for record in found.records if record.size is not None}
     problems = dict(found.problems.by_reason())
@@ -105,6 +112,12 @@ def check_dataset(
         for name, other in others.items():
             other.read(cache, args.workers, "photos to compare with")
             leaks[name] = find_leaks(mine, other, args.similarity)
+        if args.out:
+            from procrop.apis.leak_sheet import write_leak_sheet
+
+            write_leak_sheet(
+                args.out, f"{spec.reader.title}: photos that are elsewhere, too", mine, leaks, others
+            )
     for more in (scan.problems.by_reason(), crops.by_reason(), _leak_problems(leaks)):
         problems |= more
     return {

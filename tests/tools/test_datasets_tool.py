@@ -89,10 +89,17 @@ def test_check_against_another_dataset(scored, tmp_path, capsys):
     picture(2).resize((77, 50)).save(other / "images" / "x.png")
     picture(50).save(other / "images" / "5.jpg")
     cache = ["--cache", tmp_path / "c.db"]
-    assert run("check", f"hcic:{scored}", "--against", f"hcic:{other}", *cache) == 1
+    assert (
+        run("check", f"hcic:{scored}", "--against", f"hcic:{other}", *cache, "--out", tmp_path / "p.html")
+        == 1
+    )
     out = capsys.readouterr().out
     assert f"1 x photo in hcic:{other}: the same picture" in out and "3.jpg = x.png" in out
     assert "note: 1 x name that a photo in" in out and "5.jpg / 5.jpg" in out
+    page = read_page(tmp_path / "p.html")
+    assert (
+        len(page.pictures) == 2 and "the same picture, likeness 0.9" in page.text and "= x.png" in page.text
+    )
     # the photos are known by now, and of these none is exactly the same
     assert run("check", f"hcic:{scored}", "--against", f"hcic:{other}", *cache, "--similarity", "1") == 0
 
@@ -208,6 +215,7 @@ def test_show_as_pictures(scored, tmp_path, capsys):
         (["info", "hcic:{0}:val"], "has no split 'val'"),
         (["info", "hcic:{0}/none"], "image_crop.json is missing"),
         (["info", "hcic:{0}", "--out", "x.bmp"], "ends in .png"),
+        (["check", "hcic:{0}", "--out", "x.jpg"], "ends in .html"),
         (["check", "hcic:{0}", "--similarity", "2"], "above 0 and at most 1"),
         (["check", "hcic:{0}", "--workers", "0"], "at least 1"),
         (["check", "hcic:{0}", "--gallery-photos", "x"], "goes with --gallery"),
