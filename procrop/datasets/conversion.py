@@ -67,8 +67,8 @@ def convert(found: CropSet, target: DatasetSpec, photos: str = "none", replace: 
     shutil.rmtree(stage, ignore_errors=True)
     try:
         stage.mkdir(parents=True)
-        done = _write(found, target, stage)
-        files = dict(_files(found, target, stage)) if photos != "none" else {}
+        done, kept = _write(found, target, stage)
+        files = dict(_files(kept, found.photos, target)) if photos != "none" else {}
         if not replace:
             _check_free(root, [*_all_files(stage), *files])
         for place, source in progress(files.items(), len(files), photos) if files else ():
@@ -83,8 +83,8 @@ def convert(found: CropSet, target: DatasetSpec, photos: str = "none", replace: 
     return done
 
 
-def _write(found: CropSet, target: DatasetSpec, stage: Path) -> Conversion:
-    """Write the annotations, read them again and compare."""
+def _write(found: CropSet, target: DatasetSpec, stage: Path) -> tuple[Conversion, list[CropRecord]]:
+    """Write the annotations, read them again and compare; the account, and the records that are in the new files."""
     reasons = Problems()
     target.reader.save(found, stage, target.split, reasons)
     try:
@@ -98,13 +98,14 @@ def _write(found: CropSet, target: DatasetSpec, stage: Path) -> Conversion:
     for old, new in pairs:
         for kind in _differences(old, new):
             lost.setdefault(kind, []).append(old.img_id)
-    return Conversion(
+    done = Conversion(
         records=len(again),
         crops=sum(len(record.boxes) for record in again.records),
         left_out=[record.img_id for record in found.records if id(record) not in written],
         lost=lost,
         reasons=reasons,
     )
+    return done, [old for old, _ in pairs]
 
 
 def _pairs(old: list[CropRecord], new: list[CropRecord]) -> list[tuple[CropRecord, CropRecord]]:
@@ -145,11 +146,11 @@ def _differences(old: CropRecord, new: CropRecord) -> Iterator[str]:
         yield f"further fields ({', '.join(sorted(extra))})"
 
 
-def _files(found: CropSet, target: DatasetSpec, stage: Path) -> Iterator[tuple[Path, Path]]:
+def _files(records: list[CropRecord], photos: Path, target: DatasetSpec) -> Iterator[tuple[Path, Path]]:
     """(place below the target, file) of each photo and mask that the new files name."""
-    for record in found.records:
+    for record in records:
         for name, place in target.reader.places(record, target.split).items():
-            yield Path(place), found.photos / name
+            yield Path(place), photos / name
 
 
 def _all_files(folder: Path) -> Iterator[Path]:

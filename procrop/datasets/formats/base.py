@@ -62,6 +62,18 @@ class CropFormat(ABC):
             problems: Takes what this format has no place for (scores, several crops, subjects, ...), once a kind.
         """
 
+    def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
+        """Where :meth:`save` expects a record's files, for whoever copies or links them.
+
+        Args:
+            record: A record of the set that is saved.
+            split: As given to ``save``.
+
+        Returns:
+            Name relative to the set's photo folder -> name relative to the root that is written.
+        """
+        return {record.photo: f"images/{record.photo}"}
+
     def read(self, root: str | os.PathLike, split: str | None = None, strict: bool = True) -> CropSet:
         """Read a dataset, or one split of it.
 

@@ -49,6 +49,9 @@ class FLMSFormat(CropFormat):
                 problems.add(place, "no usable crop")
         return root / "image", records
 
+    def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
+        return {record.photo: f"image/{record.photo}"}
+
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
         from scipy.io import savemat
 

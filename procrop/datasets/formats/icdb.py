@@ -59,6 +59,9 @@ class ICDBFormat(CropFormat):
                 records.append(record)
         return root / "All_Images", records
 
+    def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
+        return {record.photo: f"All_Images/{record.photo}"}
+
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
         if split is not None:
             raise ValueError(
