@@ -12,6 +12,7 @@ from procrop.io.progress import progress
 
 from .errors import AnnotationError
 from .formats.spec import DatasetSpec
+from .paths import link_fault
 from .problems import Problems
 from .records import CropRecord, CropSet
 
@@ -29,7 +30,7 @@ class Conversion:
         left_out: Ids of records that are not in the new files.
         lost: What the new files do not keep of the records in them -> ids, found by reading the files again.
         reasons: What the format itself said when it wrote them.
-        missing: Photos and masks that were to be copied or linked and are not there.
+        missing: Photos and masks that were to be copied or linked and are not there, or links out of the dataset.
     """
 
     records: int
@@ -58,7 +59,7 @@ def convert(found: CropSet, target: DatasetSpec, photos: str = "none", replace: 
             photo cannot be linked.
         OSError: The disk is full, or something may not be written.
     """
-    root = target.root
+    root = Path(os.path.abspath(target.root))
     if root.is_symlink() or (root.exists() and not root.is_dir()):
         raise ValueError(f"{root} is not a folder; name a new folder for the converted dataset")
     if root.resolve() == found.photos.resolve() or root.resolve() in found.photos.resolve().parents:
@@ -72,7 +73,7 @@ def convert(found: CropSet, target: DatasetSpec, photos: str = "none", replace: 
         if not replace:
             _check_free(root, [*_all_files(stage), *files])
         for place, source in progress(files.items(), len(files), photos) if files else ():
-            if source.is_file():
+            if source.is_file() and not link_fault(source, found.photos.parent):
                 _put(source, stage / place, photos)
                 done.files += 1
             else:

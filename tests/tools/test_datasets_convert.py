@@ -110,6 +110,9 @@ def test_what_is_left_out_and_what_is_missing_is_said(source, tmp_path, capsys):
     said = capsys.readouterr()
     assert "crop without area" in said.err and "left out: 1 records, e.g. 3" in said.out
     assert "because: ICDB needs three crops a photo; the photo is left out (1)" in said.out
+    (source / "images" / "1.jpg").symlink_to("/etc/hostname")
+    assert convert(f"hcic:{source}", f"icdb:{tmp_path / 'o3'}", "--photos", "copy") == 1
+    assert not (tmp_path / "o3" / "All_Images" / "1.jpg").exists()
     assert "missing: 1 photos or masks" in said.out and "1 photos and masks copied" in said.out
     assert convert(f"hcic:{source}", f"icdb:{tmp_path / 'o2'}", "--strict") == 2
     assert "crop without area" in capsys.readouterr().err
