@@ -25,6 +25,7 @@ DATASETS = Registry(
         "procrop.datasets.flms",
         "procrop.datasets.hcic",
         "procrop.datasets.icdb",
+        "procrop.datasets.ugcrop5k",
     ],
 )
 # steps from a dataset's record to the model's input

@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "problems": ["Problems"],
         "record_dataset": ["RecordDataset"],
         "records": ["CropRecord", "CropSet"],
+        "ugcrop5k": ["UGCrop5KDataset"],
     },
 )

@@ -11,6 +11,7 @@ FORMATS = {
     "flms": ("flms", "FLMSFormat"),
     "hcic": ("hcic", "HCICFormat"),
     "icdb": ("icdb", "ICDBFormat"),
+    "ugcrop5k": ("ugcrop5k", "UGCrop5KFormat"),
 }
 
 

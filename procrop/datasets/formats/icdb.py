@@ -13,6 +13,7 @@ from ..paths import name_fault
 from ..problems import Problems
 from ..records import CropRecord, CropSet
 from .base import CropFormat, box_fault
+from .text import numbered_lines, row_numbers
 
 _FILE = "Cropping parameters.txt"
 _PHOTOGRAPHERS = ("photographer1", "photographer2", "photographer3")
@@ -85,13 +86,8 @@ class ICDBFormat(CropFormat):
 
 def _entries(file: Path, problems: Problems) -> Iterator[_Entry]:
     """Group the lines: one that ends like a photo's name begins a new entry; blank ones do no harm."""
-    try:
-        text = file.read_bytes().decode("utf-8-sig", "surrogateescape")
-    except OSError as error:
-        problems.add(file, f"the file cannot be read ({error.strerror})")
-        return
     entry = None
-    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+    for number, line in numbered_lines(file):
         line = line.strip()
         if line.lower().endswith(PHOTO_SUFFIXES):
             if entry is not None:
@@ -137,11 +133,8 @@ def _record(entry: _Entry, file: Path, wanted: "range | list[int]", problems: Pr
 
 def _box(text: str) -> tuple[float, float, float, float] | None:
     """``y1 y2 x1 x2``, parted by blanks, tabs or commas, as x1, y1, x2, y2."""
-    fields = text.replace(",", " ").split()
-    if len(fields) != 4 or "_" in text:  # Python reads 1_000 as a number
+    numbers = row_numbers(text.replace(",", " "), (4,))
+    if numbers is None:
         return None
-    try:
-        y1, y2, x1, x2 = map(float, fields)
-    except ValueError:
-        return None
+    y1, y2, x1, x2 = numbers
     return x1, y1, x2, y2
