@@ -49,7 +49,8 @@ class CropDataSample(BaseDataElement):
     candidates: InstanceData = _field(
         "candidates",
         InstanceData,
-        "Given boxes to be scored: bboxes (c, 4) float xyxy in pixels of the resized photo.",
+        "Given boxes to be scored: bboxes (c, 4) float xyxy in pixels of the resized photo; if they are the annotated "
+        "crops, rows (c,) int64, each row of gt_crops once.",
     )
     references: InstanceData = _field(
         "references",

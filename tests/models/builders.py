@@ -73,6 +73,14 @@ def procrop_cfg(
     return Config(dict(model=cfg | kwargs)).model
 
 
+def grid_cfg(d: int = 32, memory: bool = True, references: bool = True, **kwargs) -> dict:
+    """A ProCrop without encoder whose head scores given crops, with or without memory and references."""
+    head = dict(type="GridAnchorHead", embed_dims=d, reduced_channels=4, pool_size=5, hidden_channels=48)
+    if memory:
+        head["memory_attention"] = dict(num_heads=4)
+    return procrop_cfg(d, references=references, encoder=None, bbox_head=head | kwargs)
+
+
 def references(k: int, m: int = 6, channels: int = 8, seed: int = 0, crops: int = 0) -> InstanceData:
     g = torch.Generator().manual_seed(seed)
     data = InstanceData(

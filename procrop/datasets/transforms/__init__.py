@@ -1,7 +1,7 @@
 """Steps from a dataset's record to the model's input; importing this package registers them.
 
-The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, [PhotometricDistortion], Resize or
-RandomChoiceResize, PackCropInputs.
+The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, [SampleCrops], [PhotometricDistortion],
+Resize or RandomChoiceResize, PackCropInputs.
 
 In scope ``procrop`` the names ``Resize`` (a child of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean classes that
 take boxes as plain arrays. They are registered here because an unregistered name would be looked up in mmdet, whose
@@ -22,6 +22,7 @@ from .load_references import LoadReferences
 from .pack import PackCropInputs
 from .photometric_distortion import PhotometricDistortion
 from .resize import Resize
+from .sample_crops import SampleCrops
 
 TRANSFORMS.register_module(module=RandomChoiceResize)
 
@@ -33,4 +34,5 @@ __all__ = [
     "PhotometricDistortion",
     "RandomChoiceResize",
     "Resize",
+    "SampleCrops",
 ]

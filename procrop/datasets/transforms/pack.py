@@ -18,17 +18,23 @@ class PackCropInputs(BaseTransform):
     """Pack a sample into ``dict(inputs=(3, H, W) uint8 RGB tensor, data_samples=CropDataSample)``.
 
     ``gt_instances`` (pixels of the resized photo) and ``gt_crops`` (pixels of the original photo) are made when the
-    sample is annotated, ``references`` when it has any; see CropDataSample for their fields.
+    sample is annotated, ``references`` when it has any, ``candidates`` when asked for; see CropDataSample for their
+    fields.
 
     Required keys: ``img``; optional ``gt_bboxes``, ``gt_ori_bboxes``, ``gt_scores``, ``gt_positives``,
     ``reference_*`` as LoadCropAnnotations and LoadReferences make them.
 
     Args:
         meta_keys: keys that go into the data sample's metainfo, where present.
+        candidates: "annotated" gives all annotated crops, in file order, to a model that scores boxes, as GridAccuracy
+            needs it; None leaves the choice of boxes to the model. A photo without annotation has no candidates.
     """
 
-    def __init__(self, meta_keys: Sequence[str] = _META_KEYS) -> None:
+    def __init__(self, meta_keys: Sequence[str] = _META_KEYS, candidates: str | None = None) -> None:
+        if candidates not in (None, "annotated"):
+            raise ValueError(f"candidates must be None or 'annotated', got {candidates!r}")
         self.meta_keys = tuple(meta_keys)
+        self.candidates = candidates
 
     def transform(self, results: dict) -> dict:
         """Pack one sample."""
@@ -43,6 +49,9 @@ class PackCropInputs(BaseTransform):
             if "gt_ori_bboxes" in results:
                 bboxes = torch.as_tensor(np.asarray(results["gt_ori_bboxes"]), dtype=torch.float64)
                 sample.gt_crops = InstanceData(bboxes=bboxes.reshape(-1, 4), **labels)
+            if self.candidates == "annotated":
+                given = sample.gt_instances.bboxes
+                sample.candidates = InstanceData(bboxes=given.clone(), rows=torch.arange(len(given)))
         references = {
             key.removeprefix("reference_"): torch.as_tensor(value)
             for key, value in results.items()
@@ -54,4 +63,4 @@ class PackCropInputs(BaseTransform):
         return dict(inputs=inputs, data_samples=sample)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(meta_keys={self.meta_keys})"
+        return f"{type(self).__name__}(meta_keys={self.meta_keys}, candidates={self.candidates!r})"

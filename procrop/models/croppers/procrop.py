@@ -12,6 +12,7 @@ from procrop.registry import MODELS
 from procrop.structures import CropDataSample, TokenSet
 
 from ..heads import CropFeatures
+from ..utils import SelfTeacher
 
 
 @MODELS.register_module()
@@ -29,13 +30,16 @@ class ProCrop(BaseDetector):
     Args:
         backbone (dict): Image backbone; its last feature map is used.
         neck (dict): Maps that feature map to (B, d, h, w).
-        encoder (dict): Arguments of mmdet's ``DetrTransformerEncoder``.
+        encoder (dict, optional): Arguments of mmdet's ``DetrTransformerEncoder``; without one the photo's tokens are
+            the cells of the feature map.
         bbox_head (dict): Crop head.
         positional_encoding (dict): Arguments of mmdet's ``SinePositionalEncoding``; 2 · num_feats = d.
         context_encoders (dict, optional): Context name → encoder of that context. An encoder is called with
             the samples' field of that name, one entry a photo (None where absent), and a tensor that gives
             device and dtype.
         fusion (dict, optional): Fusion neck; needed if there are context encoders.
+        fuse_before_encoder (bool): Fuse the contexts into the neck's tokens, so that the encoder sees all of the
+            memory; by default into f̃, behind the encoder.
         train_cfg, test_cfg (dict, optional): Unused; accepted because mmdet's tools pass them.
         data_preprocessor (dict, optional): Normalisation and padding (bottom, right).
     """
@@ -44,11 +48,12 @@ class ProCrop(BaseDetector):
         self,
         backbone: dict,
         neck: dict,
-        encoder: dict,
+        encoder: dict | None,
         bbox_head: dict,
         positional_encoding: dict | None = None,
         context_encoders: dict | None = None,
         fusion: dict | None = None,
+        fuse_before_encoder: bool = False,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
@@ -62,22 +67,38 @@ class ProCrop(BaseDetector):
         self.positional_encoding = SinePositionalEncoding(
             **(positional_encoding or dict(num_feats=128, normalize=True))
         )
-        self.encoder = DetrTransformerEncoder(**encoder)
+        self.encoder = DetrTransformerEncoder(**encoder) if encoder else None
         self.context_encoders = nn.ModuleDict(
             {name: MODELS.build(cfg) for name, cfg in (context_encoders or {}).items()}
         )
         self.fusion = MODELS.build(fusion) if fusion else None
+        self.fuse_before_encoder = fuse_before_encoder
         self.bbox_head = MODELS.build(bbox_head)
-        widths = {2 * self.positional_encoding.num_feats, self.encoder.embed_dims, self.bbox_head.embed_dims}
+        self.teacher: SelfTeacher | None = None  # set while a SelfDistillationHook is at work
+        if self.fusion is not None and not self.bbox_head.reads_memory:
+            raise ValueError(
+                f"{type(self.bbox_head).__name__} does not read the memory, so references would do nothing: give it "
+                "`memory_attention`, or set `context_encoders` and `fusion` to None"
+            )
+        widths = {2 * self.positional_encoding.num_feats, self.bbox_head.embed_dims}
+        if self.encoder is not None:
+            widths.add(self.encoder.embed_dims)
         if len(widths) > 1:
             raise ValueError(
                 f"ProCrop: positions, encoder and head differ in width: {sorted(widths)} "
                 "(2 * num_feats of the positional encoding must equal embed_dims)"
             )
 
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether the head can learn from a teacher's scores."""
+        return self.bbox_head.takes_soft_targets
+
     def init_weights(self) -> None:
         """Xavier for the encoder's matrices; every other part initialises itself."""
         super().init_weights()
+        if self.encoder is None:
+            return
         for p in self.encoder.parameters():
             if p.dim() > 1:
                 nn.init.xavier_uniform_(p)
@@ -86,33 +107,53 @@ class ProCrop(BaseDetector):
         """Photos (B, 3, H, W), normalised and padded, to a feature map (B, d, h, w)."""
         return self.neck(self.backbone(batch_inputs))[-1]
 
-    def encode(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
-        """f̃: the encoder's tokens (B, h·w, d) with positions; padding is masked (mask None if there is none)."""
+    def photo_tokens(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
+        """The feature map as tokens (B, h·w, d) with positions; padding is masked (mask None if there is none)."""
         mask = self._padding_mask(feature_map, data_samples)
         pos = self.positional_encoding(mask, input=feature_map)
-        pos = pos.flatten(2).transpose(1, 2).to(feature_map.dtype)
-        mask = None if mask is None else mask.flatten(1)
-        tokens = self.encoder(
-            query=feature_map.flatten(2).transpose(1, 2), query_pos=pos, key_padding_mask=mask
+        return TokenSet(
+            feature_map.flatten(2).transpose(1, 2),
+            pos.flatten(2).transpose(1, 2).to(feature_map.dtype),
+            None if mask is None else mask.flatten(1),
+            tuple(feature_map.shape[-2:]),
         )
-        return TokenSet(tokens, pos, mask)
 
-    def extract_memory(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> CropFeatures:
-        """Everything before the head: feature map, and f̃ fused with the contexts that the samples carry."""
-        feature_map = self.extract_feat(batch_inputs)
-        query = self.encode(feature_map, data_samples)
+    def encode(self, query: TokenSet) -> TokenSet:
+        """The encoder's tokens, with positions, mask and grid as they came; f̃ where the photo's own came. Without an
+        encoder they stay as they are."""
+        if self.encoder is None:
+            return query
+        tokens = self.encoder(query=query.tokens, query_pos=query.pos, key_padding_mask=query.mask)
+        return TokenSet(tokens, query.pos, query.mask, query.grid)
+
+    def fuse(self, query: TokenSet, data_samples: Sequence[CropDataSample]) -> TokenSet:
+        """The photo's tokens fused with the contexts that the samples carry."""
         if self.fusion is None:
-            return CropFeatures(feature_map, query)
+            return query
         contexts = {}
         for name, encoder in self.context_encoders.items():
             context = encoder([sample.get(name) for sample in data_samples], query.tokens)
             if context is not None:
                 contexts[name] = context
-        return CropFeatures(feature_map, self.fusion(query, contexts))
+        return self.fusion(query, contexts)
+
+    def extract_memory(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> CropFeatures:
+        """Everything before the head: the feature map, the memory, and the photos' extent in the map."""
+        feature_map = self.extract_feat(batch_inputs)
+        query = self.photo_tokens(feature_map, data_samples)
+        if self.fuse_before_encoder:
+            memory = self.encode(self.fuse(query, data_samples))
+        else:
+            memory = self.fuse(self.encode(query), data_samples)
+        return CropFeatures(feature_map, memory, self._extent(feature_map, data_samples))
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
         """Losses of the head by name."""
-        return self.bbox_head.loss(self.extract_memory(batch_inputs, batch_data_samples), batch_data_samples)
+        features = self.extract_memory(batch_inputs, batch_data_samples)
+        if self.teacher is None:
+            return self.bbox_head.loss(features, batch_data_samples)
+        targets = self.teacher.soft_targets(batch_inputs, batch_data_samples)
+        return self.bbox_head.loss(features, batch_data_samples, soft_targets=targets)
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]
@@ -123,11 +164,23 @@ class ProCrop(BaseDetector):
             batch_data_samples, self.bbox_head.predict(features, batch_data_samples), strict=True
         ):
             sample.pred_instances = crops
+            if "rows" in crops:  # the annotated crops themselves were scored
+                sample.candidate_scores = crops.mos[crops.rows.argsort()]
         return batch_data_samples
 
-    def _forward(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> tuple:
-        """Logits (L, B, N) and normalised cxcywh boxes (L, B, N, 4), without post-processing."""
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> tuple | Tensor:
+        """What the head gives without post-processing; CropDETRHead: logits (L, B, N) and normalised cxcywh boxes
+        (L, B, N, 4)."""
         return self.bbox_head(self.extract_memory(batch_inputs, batch_data_samples))
+
+    @staticmethod
+    def _extent(feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> Tensor:
+        """(B, 2) float32: width and height of each unpadded photo in cells of the feature map."""
+        height, width = data_samples[0].batch_input_shape
+        rows, columns = feature_map.shape[-2:]
+        shapes = [sample.img_shape[:2] for sample in data_samples]
+        cells = [(w * columns / width, h * rows / height) for h, w in shapes]
+        return torch.tensor(cells, dtype=torch.float32, device=feature_map.device)
 
     @staticmethod
     def _padding_mask(feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> Tensor | None:

@@ -1,6 +1,18 @@
-"""Transformer parts that mmdet does not have in the form needed here."""
+"""Layers that mmdet and mmcv do not have in the form needed here."""
 
 from .conditional_decoder import ConditionalCropDecoder
+from .crop_memory_reader import CropMemoryReader
+from .crop_pooling import CropPooling
 from .cross_attention import ContextCrossAttention
+from .rod_align import fill_padding, rod_align
+from .token_resampler import TokenResampler
 
-__all__ = ["ConditionalCropDecoder", "ContextCrossAttention"]
+__all__ = [
+    "ConditionalCropDecoder",
+    "ContextCrossAttention",
+    "CropMemoryReader",
+    "CropPooling",
+    "TokenResampler",
+    "fill_padding",
+    "rod_align",
+]

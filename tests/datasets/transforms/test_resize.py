@@ -27,3 +27,26 @@ def test_other_photos_are_resized_as_by_mmcv():
     for key in ("img", "gt_bboxes"):
         np.testing.assert_array_equal(ours[key], theirs[key])
     assert ours["scale_factor"] == theirs["scale_factor"] and ours["img_shape"] == theirs["img_shape"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    # GAIC: short side 256, then both sides to the nearest multiple of 32
+    [((600, 800), (256, 352)), ((480, 720), (256, 384)), ((900, 500), (448, 256)), ((30, 3000), (32, 1344))],
+)
+def test_sides_become_multiples_and_boxes_follow_each_axis(shape, expected):
+    height, width = shape
+    boxes = np.array([[0, 0, width, height], [width / 4, height / 3, width / 2, height]], np.float64)
+    results = dict(img=np.zeros((*shape, 3), np.uint8), gt_bboxes=boxes)
+    out = Resize(scale=(1344, 256), keep_ratio=True, size_divisor=32)(results)
+    assert out["img_shape"] == out["img"].shape[:2] == expected
+    assert out["scale_factor"] == (expected[1] / width, expected[0] / height)
+    h, w = expected
+    np.testing.assert_allclose(out["gt_bboxes"], [[0, 0, w, h], [w / 4, h / 3, w / 2, h]], rtol=1e-12)
+
+
+def test_a_divisor_needs_the_ratio():
+    with pytest.raises(ValueError, match="keep_ratio=True"):
+        Resize(scale=(64, 48), size_divisor=32)
+    with pytest.raises(ValueError, match="at least 1"):
+        Resize(scale=(64, 48), keep_ratio=True, size_divisor=0)
