@@ -21,8 +21,8 @@ body {{ margin: 0 24px 48px; background: #fbfbf9; color: #1b1b1b; font: 14px/1.4
 header {{ position: sticky; top: 0; padding: 14px 0 10px; background: #fbfbf9; border-bottom: 1px solid #ddddd9;
   display: flex; flex-wrap: wrap; gap: 6px 24px; align-items: baseline }}
 h1 {{ font-size: 20px; margin: 0 }} .grey {{ color: #5f6368 }}
-main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 24px 20px; padding: 20px 0 }}
-main[hidden] {{ display: none }} figure {{ margin: 0 }} figure img {{ max-width: 100%; display: block }}
+main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(360px, 1fr)); gap: 24px 20px; padding: 20px 0 }}
+main[hidden] {{ display: none }} figure {{ margin: 0 }} figure img {{ max-width: 100%; height: auto; display: block }}
 figcaption b {{ overflow-wrap: anywhere }} .alarm {{ color: #a82014 }}
 nav button {{ font: inherit; padding: 2px 12px }}
 </style></head><body>

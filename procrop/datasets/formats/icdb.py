@@ -74,14 +74,23 @@ class ICDBFormat(CropFormat):
                 problems.add(record.img_id, "ICDB needs three crops a photo; the photo is left out")
                 continue
             if len(record.boxes) > 3:
-                problems.add(record.img_id, "ICDB has place for three crops a photo; the others are left out")
+                problems.add(
+                    record.img_id, "ICDB has place for three crops a photo; the best, or first, are kept"
+                )
             if record.scores is not None:
                 problems.add(record.img_id, "ICDB has no place for scores")
             category = record.tags[0] if record.tags else "photo"
             text.append(f"{category}\\{record.photo}")
-            text += [" ".join(f"{value:.10g}" for value in box) for box in record.boxes[:3, [1, 3, 0, 2]]]
+            text += [" ".join(f"{value:.10g}" for value in box) for box in _three(record)[:, [1, 3, 0, 2]]]
         (root / "All_Images").mkdir(parents=True, exist_ok=True)
         write_text(root / _FILE, "".join(f"{line}\n" for line in text))
+
+
+def _three(record: CropRecord) -> np.ndarray:
+    """(3, 4): the crops that are written, in the order of the record; of more than three the best."""
+    if record.scores is None or len(record.boxes) == 3:
+        return record.boxes[:3]
+    return record.boxes[np.sort(np.argsort(-record.scores, kind="stable")[:3])]
 
 
 def _entries(file: Path, problems: Problems) -> Iterator[_Entry]:
