@@ -21,8 +21,18 @@ DATASETS = Registry(
     parent=mmdet_registry.DATASETS,
     scope=_SCOPE,
     locations=[
-        f"procrop.datasets.{name}"
-        for name in ("cad", "cad_authors", "coco", "cpc", "fcdb", "flms", "gaic", "jsonl", "sacd")
+        "procrop.datasets.cad",
+        "procrop.datasets.cad_authors",
+        "procrop.datasets.coco",
+        "procrop.datasets.cpc",
+        "procrop.datasets.fcdb",
+        "procrop.datasets.flms",
+        "procrop.datasets.gaic",
+        "procrop.datasets.hcic",
+        "procrop.datasets.icdb",
+        "procrop.datasets.jsonl",
+        "procrop.datasets.sacd",
+        "procrop.datasets.ugcrop5k",
     ],
 )
 # steps from a dataset's record to the model's input

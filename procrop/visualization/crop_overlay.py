@@ -63,6 +63,7 @@ def draw_crops(
     boxes: np.ndarray,
     scores: np.ndarray | None = None,
     room: tuple[int, int] | None = None,
+    subject: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw crops as coloured frames with rank and score, the best one on top.
 
@@ -72,6 +73,7 @@ def draw_crops(
         scores: (n,) scores to write beside the ranks, or None.
         room: (width, height) in pixels to scale the photo into before drawing, so that lines and text stay sharp;
             None keeps the photo's size.
+        subject: (4,) xyxy in pixels of ``photo``: the box of what the crops are for, drawn dashed; or None.
 
     Returns:
         (h, w, 3) uint8 RGB; ``photo`` itself is left as it was.
@@ -81,6 +83,8 @@ def draw_crops(
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * factor
     unit = max(1.0, min(image.size) / 260)
     draw = ImageDraw.Draw(image)
+    if subject is not None:
+        _draw_dashed(draw, _whole_pixels(np.asarray(subject) * factor, image.width, image.height), unit)
     for rank in range(len(boxes) - 1, -1, -1):
         frame = _whole_pixels(boxes[rank], image.width, image.height)
         _draw_frame(draw, frame, rank_colour(rank), unit)
@@ -101,6 +105,19 @@ def _draw_frame(
     if right - left > 2 * rim and bottom - top > 2 * rim:
         inner = (left + rim, top + rim, right - 1 - rim, bottom - 1 - rim)
         draw.rectangle(inner, outline=colour, width=line)
+
+
+def _draw_dashed(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], unit: float) -> None:
+    """A frame of black and white dashes, which is seen on every photo and is the colour of no rank."""
+    left, top, right, bottom = box[0], box[1], box[2] - 1, box[3] - 1
+    line, dash = max(2, round(2 * unit)), max(4, round(6 * unit))
+    draw.rectangle((left, top, right, bottom), outline="white", width=line)
+    for start in range(left, right, 2 * dash):
+        for y in (top, bottom - line + 1):
+            draw.rectangle((start, y, min(start + dash, right), y + line - 1), fill="black")
+    for start in range(top, bottom, 2 * dash):
+        for x in (left, right - line + 1):
+            draw.rectangle((x, start, x + line - 1, min(start + dash, bottom)), fill="black")
 
 
 def _draw_label(

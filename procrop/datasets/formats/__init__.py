@@ -16,8 +16,11 @@ FORMATS = {
     "flms": ("flms", "FLMSFormat"),
     "gaicv1": ("gaic", "GAICv1Format"),
     "gaicv2": ("gaic", "GAICv2Format"),
+    "hcic": ("hcic", "HCICFormat"),
+    "icdb": ("icdb", "ICDBFormat"),
     "jsonl": ("jsonl", "JSONLFormat"),
     "sacd": ("sacd", "SACDFormat"),
+    "ugcrop5k": ("ugcrop5k", "UGCrop5KFormat"),
 }
 
 

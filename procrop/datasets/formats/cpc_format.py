@@ -58,7 +58,11 @@ class CPCFormat(CropFormat):
             sound = sound_boxes(boxes, f"{file}:1", problems)
             if sound.any():
                 record = CropRecord(
-                    name, name, boxes[sound], scores[sound], extra={"split": own} if own else {}
+                    without_suffix(name),
+                    name,
+                    boxes[sound],
+                    scores[sound],
+                    extra={"split": own} if own else {},
                 )
                 records.append(record)
         return root / "images", records

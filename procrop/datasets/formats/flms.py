@@ -51,6 +51,9 @@ class FLMSFormat(CropFormat):
                 problems.add(place, "no usable crop")
         return root / "image", records
 
+    def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
+        return {record.photo: f"image/{record.photo}"}
+
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
         from scipy.io import savemat
 
@@ -70,9 +73,6 @@ class FLMSFormat(CropFormat):
         savemat(buffer, {"img_gt": entries})
         (root / "image").mkdir(parents=True, exist_ok=True)
         write_bytes(root / "500_image_dataset.mat", buffer.getvalue())
-
-    def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
-        return {record.photo: f"image/{flat_photo(record)}"}
 
 
 def _entries(file: Path, problems: Problems) -> list[tuple[object, np.ndarray]]:

@@ -10,7 +10,7 @@ from procrop.datasets.problems import Problems
 from procrop.datasets.records import CropRecord, CropSet
 
 # formats that keep one crop a photo
-SINGLE = {"fcdb", "icdb"}
+SINGLE = {"fcdb"}
 WHOLE = np.array([[10, 20, 300, 200], [0, 0, 320, 240], [40, 30, 200, 180.0]])
 
 
@@ -47,8 +47,13 @@ def test_from_this_format_to_any(tmp_path, source):
     start, _ = written(records(source), source, tmp_path / "start")
     assert len(start) == 3
     for name in sorted(FORMATS):
+        if name == "icdb" and source in SINGLE:  # it takes photos with three crops only
+            continue
         found, problems = written(start, name, tmp_path / name)
         told = problems.summary()
+        if source == "sacd" and name == "icdb":
+            assert len(found) == 1 and "one name" in told
+            continue
         assert len(found) == 3, (name, found.problems.entries)
         pairs = zip(by_number(start), by_number(found), strict=True)
         for one, other in pairs:
