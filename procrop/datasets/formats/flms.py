@@ -52,7 +52,7 @@ class FLMSFormat(CropFormat):
         return root / "image", records
 
     def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
-        return {record.photo: f"image/{record.photo}"}
+        return {record.photo: f"image/{flat_photo(record)}"}
 
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
         from scipy.io import savemat
