@@ -125,6 +125,6 @@ def differences(
         if key in first and key in second and len(change):
             low, high = np.quantile(change, [(1 - level) / 2, (1 + level) / 2]).tolist()
             rarer = min(np.count_nonzero(change <= 0), np.count_nonzero(change >= 0))
-            p = min(1.0, 2 * (rarer + 1) / (len(change) + 1))
+            p = min(1.0, 2 * (int(rarer) + 1) / (len(change) + 1))
             found[key] = Difference(second[key] - first[key], low, high, p)
     return found

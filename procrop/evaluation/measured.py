@@ -18,7 +18,7 @@ class Measured:
     Attributes:
         protocols: The protocols.
         tables: What each of them found.
-        figures: All figures of the set by key, floors among them.
+        means: For each of them its figures of the whole set by key, floors among them.
         photos: Number of photos with a figure.
         excluded: Photos without a valid annotated crop, or without one of the asked kind.
         without_prediction: Photos with a figure and no prediction, which are scored as misses.
@@ -26,10 +26,29 @@ class Measured:
 
     protocols: Sequence[Protocol]
     tables: Sequence[Measurement]
-    figures: Mapping[str, float]
+    means: Sequence[Mapping[str, float]]
     photos: int
     excluded: int
     without_prediction: int
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All figures by key; for protocols of one prefix."""
+        return {key: value for means in self.means for key, value in means.items()}
+
+    @property
+    def named(self) -> dict[str, float]:
+        """All figures by "prefix/key"."""
+        pairs = zip(self.protocols, self.means, strict=True)
+        return {
+            f"{protocol.prefix}/{key}": value for protocol, means in pairs for key, value in means.items()
+        }
+
+    @property
+    def scores(self) -> list[str]:
+        """ "prefix/key" of every score, floors left out, as the tables have them; a name may come twice."""
+        pairs = zip(self.protocols, self.tables, strict=True)
+        return [f"{protocol.prefix}/{key}" for protocol, table in pairs for key in table.scores]
 
 
 def measure(protocols: Sequence[Protocol], records: Sequence[PhotoRecord]) -> Measured:
@@ -53,13 +72,11 @@ def measure(protocols: Sequence[Protocol], records: Sequence[PhotoRecord]) -> Me
             f"none of the {len(records)} photos has a valid annotated crop, nothing to score; "
             "check the annotation files of the test split"
         )
-    figures: dict[str, float] = {}
-    for table in tables:
-        figures |= table.means()
-    broken = [key for key, value in figures.items() if not math.isfinite(value)]
+    found = [table.means() for table in tables]
+    broken = [key for means in found for key, value in means.items() if not math.isfinite(value)]
     if broken:
         raise ValueError(f"{', '.join(broken)} came out not finite")
     missing = 0
     if any(protocol.needs_predictions for protocol in protocols):
         missing = sum(len(record.pred) == 0 for record, kept in zip(records, scored, strict=True) if kept)
-    return Measured(protocols, tables, figures, int(scored.sum()), int((~scored).sum()), missing)
+    return Measured(protocols, tables, found, int(scored.sum()), int((~scored).sum()), missing)
