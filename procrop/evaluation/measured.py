@@ -8,7 +8,7 @@ import numpy as np
 
 from procrop.evaluation.photo_record import PhotoRecord
 from procrop.evaluation.photo_table import Measurement
-from procrop.evaluation.protocols.base import Protocol
+from procrop.evaluation.protocols.base import Protocol, measure_all
 
 
 @dataclass
@@ -65,7 +65,7 @@ def measure(protocols: Sequence[Protocol], records: Sequence[PhotoRecord]) -> Me
         ValueError: If no photo has a valid annotated crop, a record lacks what a protocol reads, or a figure is not
             finite.
     """
-    tables = [protocol.measure(records) for protocol in protocols]
+    tables = measure_all(protocols, records)
     scored = np.any([table.scored for table in tables], axis=0)
     if not scored.any():
         raise ValueError(

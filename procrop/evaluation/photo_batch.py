@@ -9,7 +9,7 @@ from procrop.evaluation.functional.ranking import TIES
 from procrop.evaluation.photo_record import PhotoRecord
 
 # pairs of boxes that are compared at once: arrays of this size stay in a processor's cache
-_PAIRS = 200_000
+_PAIRS = 1_600_000
 # boxes of the GAIC grid, which some floors are made of
 _GRID = 90
 
@@ -40,7 +40,8 @@ class PhotoBatch:
         self.count = np.array([len(record.gt) for record in records], dtype=np.int64)
         self.pred_count = np.array([len(record.pred) for record in records], dtype=np.int64)
         self.gt = pad([record.gt for record in records], self.count, 0.0)
-        self.gt = np.where(self.is_crop[..., None], self.gt, self.gt[:, :1])
+        if not self.is_crop.all():
+            self.gt = np.where(self.is_crop[..., None], self.gt, self.gt[:, :1])
         self.mos = pad([record.mos for record in records], self.count, -np.inf)
         self.pred = pad([record.pred for record in records], self.pred_count, 0.0)
 
@@ -112,13 +113,13 @@ class PhotoBatch:
 
 def pad(rows: Sequence[np.ndarray], counts: np.ndarray, fill: float | bool) -> np.ndarray:
     """Stack arrays (count, ...) of different lengths to (T, max count, ...), float64 or, for a bool ``fill``, bool."""
-    kept = [row for row in rows if len(row)]
-    if not kept:
-        # the shape of what a row holds cannot be told from no row: boxes are the only kind of more than one number
-        inner = next((row.shape[1:] for row in rows), ())
-        return np.full((len(rows), 0, *inner), fill)
-    padded = np.full((len(rows), int(counts.max()), *kept[0].shape[1:]), fill)
-    padded[np.arange(padded.shape[1]) < counts[:, None]] = np.concatenate(kept)
+    inner = rows[0].shape[1:] if len(rows) else ()
+    width = max(counts.tolist(), default=0)
+    flat = np.concatenate(rows) if len(rows) else np.zeros(0)
+    if len(flat) == len(rows) * width:  # nothing to fill
+        return flat.reshape(len(rows), width, *inner)
+    padded = np.full((len(rows), width, *inner), fill)
+    padded[np.arange(width) < counts[:, None]] = flat
     return padded
 
 

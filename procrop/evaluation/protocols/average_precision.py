@@ -1,81 +1,33 @@
 """Average precision of scored crops over a whole test set, as Jia et al. (2022) compute it."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
-from procrop.evaluation.photo_batch import PhotoBatch, batches
-from procrop.evaluation.photo_record import PhotoRecord
+from procrop.evaluation.photo_batch import PhotoBatch
+from procrop.evaluation.pooled_detections import Detections, PooledDetections, pool_detections
 from procrop.evaluation.protocols.base import FIXED_CROPS, Figures, Protocol, in_pixels
 from procrop.evaluation.protocols.hits import check_counts, check_eps, key_end
 from procrop.evaluation.protocols.targets import GROUND_TRUTHS, prefix_of, target_crops
 from procrop.structures.boxes import box_iou
 
-_RECALLS = np.linspace(0.0, 1.0, 101)
-
 
 @dataclass
-class PooledDetections:
-    """The predictions of all photos in one ranking; AP is a figure of the whole set, not a mean over photos.
+class _Part:
+    """What one batch gives.
 
     Attributes:
-        scores: Names of the F figures.
-        photo: (D,) int64 which photo each detection belongs to, best score first.
-        place: (D,) int64 its rank within its photo, from 0.
-        right: (len(eps), D) bool whether it found a crop.
-        targets: (T,) int64 crops to be found in each photo.
-        max_dets: Detections per photo that count, one figure for each of them and each eps.
-        floors: Figures of the floors by key.
+        own: The model's detections.
+        targets: (T,) crops to be found.
+        floors: Detections of each floor by (prefix, figure of a constant crop or None, number of the draw).
     """
 
-    scores: tuple[str, ...]
-    photo: np.ndarray
-    place: np.ndarray
-    right: np.ndarray
+    own: Detections
     targets: np.ndarray
-    max_dets: tuple[int, ...]
-    floors: dict[str, float]
-
-    @property
-    def scored(self) -> np.ndarray:
-        """(T,) bool, which photos have a crop to be found."""
-        return self.targets > 0
-
-    def means(self) -> dict[str, float]:
-        """AP of the set by key, and the floors; empty when there is no crop to be found."""
-        if not self.targets.sum():
-            return {}
-        values = self.resampled(np.ones((1, len(self.targets))))[0]
-        return dict(zip(self.scores, values.tolist(), strict=True)) | self.floors
-
-    def resampled(self, counts: np.ndarray) -> np.ndarray:
-        """AP (B, F) of draws of the photos, in which a photo drawn twice is there twice."""
-        total = counts @ self.targets
-        figures = []
-        for right in self.right:
-            for max_dets in self.max_dets:
-                kept = self.place < max_dets
-                photo, hit = self.photo[kept], np.flatnonzero(right[kept])
-                figures.append([_precision(row[photo], hit, n) for row, n in zip(counts, total, strict=True)])
-        return np.array(figures, dtype=np.float64).reshape(-1, len(counts)).T
-
-
-def _precision(weight: np.ndarray, hit: np.ndarray, total: float) -> float:
-    """Mean over 101 recalls of the best precision at that recall or beyond.
-
-    Args:
-        weight: (D,) how often each detection counts, best score first.
-        hit: Which of them found a crop: it is only there that precision has its peaks.
-        total: Crops to be found.
-    """
-    if not total:
-        return np.nan
-    found, shown = np.cumsum(weight[hit]), np.cumsum(weight)[hit]
-    best = np.maximum.accumulate((found / np.maximum(shown, 1.0))[::-1])[::-1]
-    at = np.searchsorted(found / total, _RECALLS, side="left")
-    return float(np.append(best, 0.0)[at].mean())
+    floors: dict[tuple[str, str | None, int], Detections]
 
 
 class AveragePrecision(Protocol):
@@ -122,19 +74,27 @@ class AveragePrecision(Protocol):
         """No figure belongs to one photo."""
         return {}
 
-    def measure(self, records: Sequence[PhotoRecord]) -> PooledDetections:
-        """Match the predictions of each photo, and pool them."""
-        rows = np.array([i for i, record in enumerate(records) if len(record.gt)], dtype=np.int64)
-        parts = list(batches([records[i] for i in rows]))
-        shown = [(part.pred, part.pred_count, part.pred_scores) for part in parts]
-        hits = [self._hits(part, boxes) for part, (boxes, _, _) in zip(parts, shown, strict=True)]
-        targets = np.zeros(len(records), dtype=np.int64)
-        for photos, part in zip(_rows_of(rows, parts), parts, strict=True):
-            targets[photos] = self._targets(part)[1].sum(axis=1)
-        pool = _pool(rows, hits, [(count, scores) for _, count, scores in shown])
-        found = PooledDetections(self._keys(), *pool, targets, self.max_dets, {})
-        if self.floors:
-            found.floors = self._random_floors(parts) | self._fixed_floors(parts)
+    def part(self, batch: PhotoBatch) -> _Part:
+        """Match the predictions of each photo, and those of the floors."""
+        own = _detections(self._hits(batch, batch.pred), batch.pred_count, batch.pred_scores)
+        targets = self._targets(batch)[1].sum(axis=1)
+        return _Part(own, targets, self._floor_detections(batch) if self.floors else {})
+
+    def join(self, parts: Sequence[_Part], rows: np.ndarray, photos: int) -> PooledDetections:
+        """Pool the detections of all photos."""
+        targets = np.zeros(photos, dtype=np.int64)
+        if parts:
+            targets[rows] = np.concatenate([part.targets for part in parts])
+        options = targets, self._keys(), self.max_dets
+        found = pool_detections([part.own for part in parts], rows, *options)
+        floors: dict[str, list[float]] = {}
+        for name in parts[0].floors if parts else ():
+            pool = pool_detections([part.floors[name] for part in parts], rows, *options)
+            prefix, figure, _ = name
+            for key, value in pool.means().items():
+                if figure in (None, self.single_of(key)):
+                    floors.setdefault(prefix + key, []).append(value)
+        found.floors = {key: float(np.mean(values)) for key, values in floors.items()}
         return found
 
     def _keys(self) -> tuple[str, ...]:
@@ -162,77 +122,36 @@ class AveragePrecision(Protocol):
         """``hit@0.85`` for ``ap_10@0.85``."""
         return f"hit@{key.split('@')[1]}"
 
-    def _floor(
-        self, parts: Sequence[PhotoBatch], hits: Sequence[np.ndarray], shown: Sequence[tuple]
-    ) -> dict[str, float]:
-        rows = np.arange(sum(map(len, parts)))
-        targets = np.concatenate([self._targets(part)[1].sum(axis=1) for part in parts])
-        return PooledDetections(self._keys(), *_pool(rows, hits, shown), targets, self.max_dets, {}).means()
-
-    def _random_floors(self, parts: Sequence[PhotoBatch]) -> dict[str, float]:
-        rng = np.random.default_rng(self.seed)
-        hits = [self._hits(part, part.gt) for part in parts]
-        draws = []
-        for _ in range(self.repeats):
-            shuffled, shown = [], []
-            for part, hit in zip(parts, hits, strict=True):
-                scores = np.where(part.is_crop, rng.random(part.is_crop.shape), -np.inf)
-                order = np.argsort(-scores, axis=1)
-                shuffled.append(np.take_along_axis(hit, order[None, :, :, None], axis=2))
-                shown.append((part.count, np.take_along_axis(scores, order, axis=1)))
-            draws.append(self._floor(parts, shuffled, shown))
-        return (
-            {f"random_{key}": float(np.mean([draw[key] for draw in draws])) for key in draws[0]}
-            if parts
-            else {}
-        )
-
-    def _fixed_floors(self, parts: Sequence[PhotoBatch]) -> dict[str, float]:
+    def _floor_detections(self, batch: PhotoBatch) -> dict[tuple[str, str | None, int], Detections]:
+        found: dict[tuple[str, str | None, int], Detections] = {}
+        among = self._hits(batch, batch.gt)
+        for draw in range(self.repeats):
+            scores = self._random_scores(batch, draw)
+            order = np.argsort(-scores, axis=1)
+            hits = np.take_along_axis(among, order[None, :, :, None], axis=2)
+            found["random_", None, draw] = _detections(
+                hits, batch.count, np.take_along_axis(scores, order, axis=1)
+            )
         crops = [(prefix, None, crop) for prefix, crop in FIXED_CROPS.items()]
         crops += [("constant_crop_", name, np.asarray(crop)) for name, crop in self.constant_crops.items()]
-        floors = {}
+        once, alike = np.ones(len(batch), dtype=np.int64), np.ones((len(batch), 1))
         for prefix, name, crop in crops:
-            hits = [self._hits(part, in_pixels(part, crop)) for part in parts]
-            shown = [(np.ones(len(part), np.int64), np.ones((len(part), 1))) for part in parts]
-            found = self._floor(parts, hits, shown) if parts else {}
-            floors |= {prefix + key: v for key, v in found.items() if name in (None, self.single_of(key))}
-        return floors
+            found[prefix, name, 0] = _detections(self._hits(batch, in_pixels(batch, crop)), once, alike)
+        return found
+
+    def _random_scores(self, batch: PhotoBatch, draw: int) -> np.ndarray:
+        """Scores (T, M) drawn from (seed, draw, photo), so that a photo's company changes nothing."""
+        scores = np.full(batch.is_crop.shape, -np.inf)
+        for row, record in zip(scores, batch.records, strict=True):
+            name = zlib.crc32(record.img_id.encode("utf-8", "surrogateescape"))
+            row[: len(record.gt)] = np.random.default_rng((self.seed, draw, name)).random(len(record.gt))
+        return scores
 
 
-def _rows_of(rows: np.ndarray, parts: Sequence[PhotoBatch]) -> list[np.ndarray]:
-    """The rows of each part."""
-    return np.split(rows, np.cumsum([len(part) for part in parts])[:-1]) if parts else []
-
-
-def _pool(
-    rows: np.ndarray, hits: Sequence[np.ndarray], shown: Sequence[tuple[np.ndarray, np.ndarray]]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rank the detections of all photos together.
-
-    Args:
-        rows: Number of each photo.
-        hits: For each part of the photos (E, T, P, G) bool, predictions best first.
-        shown: For each part the number of predictions (T,) and their scores (T, P).
-
-    Returns:
-        ``photo`` (D,), ``place`` (D,) and ``right`` (E, D) of :class:`PooledDetections`.
-    """
-    photos, places, scores, rights, start = [], [], [], [], 0
-    for hit, (count, score) in zip(hits, shown, strict=True):
-        row, place = np.nonzero(np.arange(score.shape[1]) < count[:, None])
-        photos.append(rows[start + row])
-        places.append(place)
-        scores.append(score[row, place])
-        rights.append(last_one_wins(hit)[:, row, place])
-        start += len(count)
-    if not photos:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 0), bool)
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    return (
-        np.concatenate(photos)[order],
-        np.concatenate(places)[order],
-        np.concatenate(rights, axis=1)[:, order],
-    )
+def _detections(hits: np.ndarray, count: np.ndarray, scores: np.ndarray) -> Detections:
+    """Match predictions, best first: ``hits`` (E, T, P, G) bool, ``count`` (T,) of them and ``scores`` (T, P)."""
+    row, place = np.nonzero(np.arange(scores.shape[1]) < count[:, None])
+    return Detections(len(count), row, place, scores[row, place], last_one_wins(hits)[:, row, place])
 
 
 def last_one_wins(hits: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -68,25 +68,8 @@ class Protocol(ABC):
         """Figures (T,) of a model that always gives one crop (4,), as shares of the photo's sides."""
         return {}
 
-    def measure(self, records: Sequence[PhotoRecord]) -> Measurement:
-        """Measure all photos.
-
-        Args:
-            records: T photos.
-
-        Returns:
-            A table of T rows; the row of a photo without a valid annotated crop is NaN.
-
-        Raises:
-            ValueError: If a record lacks what the protocol reads.
-        """
-        rows = np.array([i for i, record in enumerate(records) if len(record.gt)], dtype=np.int64)
-        kept = [records[i] for i in rows]
-        for record in kept:
-            self.check(record)
-        return join_tables([self._table(batch) for batch in batches(kept)], rows, len(records))
-
-    def _table(self, batch: PhotoBatch) -> PhotoTable:
+    def part(self, batch: PhotoBatch) -> Any:  # noqa: ANN401 (what join takes)
+        """Measure one batch: the figures (T, F) of its photos."""
         figures = self.score(batch)
         if self.floors:
             figures |= self.random_floors(batch)
@@ -95,12 +78,58 @@ class Protocol(ABC):
             figures |= self._constant_floors(batch)
         return PhotoTable(tuple(figures), np.stack(list(figures.values()), axis=1))
 
+    def join(self, parts: Sequence[Any], rows: np.ndarray, photos: int) -> Measurement:
+        """Put what batches gave together.
+
+        Args:
+            parts: What :meth:`part` returned, batch by batch.
+            rows: Which of the photos each of their rows is; the others have no valid annotated crop.
+            photos: Number of photos T.
+
+        Returns:
+            A measurement of T photos.
+        """
+        return join_tables(parts, rows, photos)
+
+    def measure(self, records: Sequence[PhotoRecord]) -> Measurement:
+        """Measure all photos by this protocol alone.
+
+        Raises:
+            ValueError: If a record lacks what the protocol reads.
+        """
+        return measure_all([self], records)[0]
+
     def _constant_floors(self, batch: PhotoBatch) -> Figures:
         figures: Figures = {}
         for name, crop in self.constant_crops.items():
             found = self.fixed_floors(batch, np.asarray(crop, np.float64))
             figures |= {f"constant_crop_{k}": v for k, v in found.items() if self.single_of(k) == name}
         return figures
+
+
+def measure_all(protocols: Sequence[Protocol], records: Sequence[PhotoRecord]) -> list[Measurement]:
+    """Measure photos by several protocols, which share what a batch computes once.
+
+    Args:
+        protocols: What to measure.
+        records: T photos; those without a valid annotated crop have no figure.
+
+    Returns:
+        What each protocol found.
+
+    Raises:
+        ValueError: If a record lacks what a protocol reads.
+    """
+    rows = np.array([i for i, record in enumerate(records) if len(record.gt)], dtype=np.int64)
+    kept = [records[i] for i in rows]
+    for protocol in protocols:
+        for record in kept:
+            protocol.check(record)
+    parts: list[list[Any]] = [[] for _ in protocols]
+    for batch in batches(kept):
+        for found, protocol in zip(parts, protocols, strict=True):
+            found.append(protocol.part(batch))
+    return [p.join(found, rows, len(records)) for p, found in zip(protocols, parts, strict=True)]
 
 
 def in_pixels(batch: PhotoBatch, crops: np.ndarray) -> np.ndarray:
