@@ -20,7 +20,11 @@ DATASETS = Registry(
     "dataset",
     parent=mmdet_registry.DATASETS,
     scope=_SCOPE,
-    locations=["procrop.datasets.gaic", "procrop.datasets.flms"],
+    locations=[
+        "procrop.datasets.cpc",
+        "procrop.datasets.flms",
+        "procrop.datasets.gaic",
+    ],
 )
 # steps from a dataset's record to the model's input
 TRANSFORMS = Registry(

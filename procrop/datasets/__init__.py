@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["AnnotationError", "CropDataset", "DatasetNotFoundError"],
+        "cpc": ["CPCDataset"],
         "flms": ["FLMSDataset"],
         "formats.gaic": ["parse_gaic_annotation"],
         "gaic": ["GAICDataset"],
