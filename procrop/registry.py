@@ -22,6 +22,7 @@ DATASETS = Registry(
     scope=_SCOPE,
     locations=[
         "procrop.datasets.cpc",
+        "procrop.datasets.fcdb",
         "procrop.datasets.flms",
         "procrop.datasets.gaic",
     ],

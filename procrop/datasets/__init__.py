@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["AnnotationError", "CropDataset", "DatasetNotFoundError"],
         "cpc": ["CPCDataset"],
+        "fcdb": ["FCDBDataset"],
         "flms": ["FLMSDataset"],
         "formats.gaic": ["parse_gaic_annotation"],
         "gaic": ["GAICDataset"],

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 # name on the command line -> module and class, imported when asked for
 FORMATS = {
     "cpc": ("cpc", "CPCFormat"),
+    "fcdb": ("fcdb", "FCDBFormat"),
     "flms": ("flms", "FLMSFormat"),
     "gaicv1": ("gaic", "GAICv1Format"),
     "gaicv2": ("gaic", "GAICv2Format"),
