@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -238,3 +239,16 @@ def test_names_that_no_terminal_can_print(tmp_path, capsys):
     root = write_hcic(tmp_path / "d", {"a\x1b[31m\n.jpg": [0, 0, 50, 40]})
     assert run("check", f"hcic:{root}") == 1
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_nothing_heavy_is_imported(scored, tmp_path):
+    program = (
+        "import sys\nfrom procrop.apis.cli import main\n"
+        f"assert main(['datasets', 'check', 'hcic:{scored}', '--against', 'hcic:{scored}']) == 1\n"
+        f"assert main(['datasets', 'show', 'hcic:{scored}', '--out', {str(tmp_path / 's.html')!r}]) == 0\n"
+        "assert not {'torch', 'mmengine', 'mmdet', 'cv2', 'faiss'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
