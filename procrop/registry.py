@@ -21,10 +21,17 @@ DATASETS = Registry(
     parent=mmdet_registry.DATASETS,
     scope=_SCOPE,
     locations=[
-        "procrop.datasets.gaic",
+        "procrop.datasets.cad",
+        "procrop.datasets.cad_authors",
+        "procrop.datasets.coco",
+        "procrop.datasets.cpc",
+        "procrop.datasets.fcdb",
         "procrop.datasets.flms",
+        "procrop.datasets.gaic",
         "procrop.datasets.hcic",
         "procrop.datasets.icdb",
+        "procrop.datasets.jsonl",
+        "procrop.datasets.sacd",
         "procrop.datasets.ugcrop5k",
     ],
 )

@@ -1,7 +1,9 @@
 """A dataset of any release format whose reader gives crop records."""
 
+import os
+import stat
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -10,17 +12,20 @@ from .formats import get_format
 from .paths import link_fault
 from .positives import select_positives
 from .problems import Problems
-from .records import CropRecord
+from .records import UNSCORED_MOS, CropRecord
 
-# what a crop of a format without scores counts as: each was drawn as a good one
-UNSCORED_MOS = 5.0
+if TYPE_CHECKING:
+    from .formats.base import CropFormat
+
+_MISSING = "photo missing"
 
 
 class RecordDataset(CropDataset):
     """Records of a release format as samples for a model; a subclass names the format.
 
-    Beside the keys that every CropDataset gives, a sample has ``subject_bbox`` (4,) float32 xyxy pixels and
-    ``mask_path`` where the format has subjects. Crops of a format without scores count as 5.0, and all are positive.
+    Beside the keys that every CropDataset gives, a sample has ``subject_bbox`` (4,) float32 xyxy pixels where the
+    format has subjects, and ``mask_path`` where the mask is on the disk. Crops of a format without scores count as
+    5.0, and all are positive.
 
     Args:
         data_root: the dataset's folder.
@@ -39,6 +44,8 @@ class RecordDataset(CropDataset):
     """
 
     format_name: ClassVar[str]
+    # photos that were deleted at their source are left out and counted, also when strict
+    photos_vanish: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -63,26 +70,32 @@ class RecordDataset(CropDataset):
     def load_data_list(self) -> list[dict]:
         """Read the records and keep those whose photo is there."""
         root = Path(self.data_root)
-        found = get_format(self.format_name).read(root, self.split, self.strict)
-        problems = Problems()
+        found = self.crop_format().read(root, self.split, self.strict)
+        problems, gone = Problems(), Problems()
         samples = []
         for record in found.records:
             if self.tag is not None and self.tag not in record.tags:
                 continue
-            photo = found.photo_path(record)
-            if not photo.is_file():
-                problems.add(photo, "photo missing")
-            elif fault := link_fault(photo, root):
+            photo = os.path.join(found.photos, record.photo)
+            fault = _photo_fault(photo, root)
+            if fault == _MISSING and self.photos_vanish:
+                gone.add(photo, fault)
+            elif fault:
                 problems.add(photo, fault)
             else:
                 samples.append(self._sample(record, photo, found.photos))
         if self.strict or not samples:
             problems.raise_if_any()
-        problems.entries = found.problems.entries + problems.entries
-        self.report = problems.by_reason()
         if not samples:
+            gone.raise_if_any()
             raise ValueError(f"{root}: no record has the tag {self.tag!r}; leave `tag` out to take all")
+        problems.entries = found.problems.entries + problems.entries + gone.entries
+        self.report = problems.by_reason()
         return samples
+
+    def crop_format(self) -> "CropFormat":
+        """The reader of the dataset's files."""
+        return get_format(self.format_name)
 
     def check_files(self) -> None:
         """See whether the folder is there, without reading it.
@@ -91,9 +104,9 @@ class RecordDataset(CropDataset):
             DatasetNotFoundError: it is not.
         """
         if not Path(self.data_root).is_dir():
-            raise get_format(self.format_name).not_found(Path(self.data_root), "there is no such folder")
+            raise self.crop_format().not_found(Path(self.data_root), "there is no such folder")
 
-    def _sample(self, record: CropRecord, photo: Path, photos: Path) -> dict:
+    def _sample(self, record: CropRecord, photo: str, photos: Path) -> dict:
         scores = np.full(len(record.boxes), UNSCORED_MOS) if record.scores is None else record.scores
         if self.positive_threshold is None or record.scores is None:
             positives = np.ones(len(scores), dtype=bool)
@@ -102,7 +115,7 @@ class RecordDataset(CropDataset):
                 scores, self.positive_threshold, self.positive_fallback, record.boxes, self.nms_iou
             )
         sample = dict(
-            img_path=str(photo),
+            img_path=photo,
             img_id=record.img_id,
             source_id=record.source_id,
             gt_bboxes=record.boxes.astype(np.float32),
@@ -112,5 +125,17 @@ class RecordDataset(CropDataset):
         if record.subject is not None:
             sample["subject_bbox"] = record.subject.astype(np.float32)
         if record.mask is not None:
-            sample["mask_path"] = str(photos / record.mask)
+            mask = os.path.join(photos, record.mask)
+            if _photo_fault(mask, Path(self.data_root)) is None:
+                sample["mask_path"] = mask
         return sample
+
+
+def _photo_fault(path: str, root: Path) -> str | None:
+    """Say why a file cannot be used, if it cannot; one look at the disk for a plain file."""
+    try:
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+    except (OSError, ValueError):
+        return _MISSING
+    return link_fault(Path(path), root) if os.path.isfile(path) else _MISSING

@@ -9,6 +9,9 @@ import numpy as np
 
 from .problems import Problems
 
+# what a crop without a score counts as where one is needed: each was drawn as a good one
+UNSCORED_MOS = 5.0
+
 
 @dataclass(frozen=True, eq=False)
 class CropRecord:
@@ -25,7 +28,8 @@ class CropRecord:
         subject: (4,) float64 ``xyxy`` box of the subject that the crops are for, or None.
         mask: The subject's mask, a name relative to the set's photo folder like ``photo``, or None.
         tags: Subsets that the record belongs to, e.g. ``("human",)``.
-        extra: What else the format says, as JSON values (provenance, licence).
+        extra: What else the format says, as JSON values (provenance, licence). ``extra["split"]`` is the split that
+            the record was read from, where the format has splits.
     """
 
     img_id: str

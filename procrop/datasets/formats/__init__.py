@@ -8,9 +8,18 @@ if TYPE_CHECKING:
 
 # name on the command line -> module and class, imported when asked for
 FORMATS = {
+    "cad": ("cad", "CADFormat"),
+    "cad_authors": ("cad", "CADAuthorsFormat"),
+    "coco": ("coco", "COCOFormat"),
+    "cpc": ("cpc_format", "CPCFormat"),
+    "fcdb": ("fcdb", "FCDBFormat"),
     "flms": ("flms", "FLMSFormat"),
+    "gaicv1": ("gaic", "GAICv1Format"),
+    "gaicv2": ("gaic", "GAICv2Format"),
     "hcic": ("hcic", "HCICFormat"),
     "icdb": ("icdb", "ICDBFormat"),
+    "jsonl": ("jsonl", "JSONLFormat"),
+    "sacd": ("sacd", "SACDFormat"),
     "ugcrop5k": ("ugcrop5k", "UGCrop5KFormat"),
 }
 

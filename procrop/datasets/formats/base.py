@@ -12,9 +12,11 @@ import numpy as np
 from ..errors import AnnotationError, DatasetNotFoundError
 from ..problems import Problems
 from ..records import CropRecord, CropSet
+from .names import flat_photo
 
 # pixels by which a crop may leave its photo and still be taken for a rounding error, and clipped
 BORDER_TOLERANCE = 2.0
+NO_NUMBER = "NaN, infinite or absurdly large number"
 _LARGEST = 1e6
 
 
@@ -25,6 +27,8 @@ class CropFormat(ABC):
         name: Short name for the command line, e.g. "flms".
         title: The dataset's name for people.
         splits: Names of its splits; empty for a set without.
+        carries: What a written file keeps of a record beside photo and crops; see :func:`.losses.note_losses`.
+        needs_scores: Whether its files cannot say that crops have no score.
         layout: The expected files below the root, one a line, for messages and documentation.
         source: Where the files come from, one line.
     """
@@ -32,6 +36,8 @@ class CropFormat(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     splits: ClassVar[tuple[str, ...]] = ()
+    carries: ClassVar[frozenset[str]] = frozenset()
+    needs_scores: ClassVar[bool] = False
     layout: ClassVar[str]
     source: ClassVar[str]
 
@@ -65,6 +71,8 @@ class CropFormat(ABC):
     def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
         """Where :meth:`save` expects a record's files, for whoever copies or links them.
 
+        Formats that hold one record a photo name photos after ``img_id``, for a photo may have several records.
+
         Args:
             record: A record of the set that is saved.
             split: As given to ``save``.
@@ -72,7 +80,7 @@ class CropFormat(ABC):
         Returns:
             Name relative to the set's photo folder -> name relative to the root that is written.
         """
-        return {record.photo: f"images/{record.photo}"}
+        return {record.photo: f"images/{flat_photo(record)}"}
 
     def read(self, root: str | os.PathLike, split: str | None = None, strict: bool = True) -> CropSet:
         """Read a dataset, or one split of it.
@@ -127,7 +135,7 @@ def box_fault(box: Sequence[float], size: tuple[float, float] | None = None) -> 
         size: (width, height) of the photo where known; a crop may leave it by ``BORDER_TOLERANCE``.
     """
     if not all(math.isfinite(value) and abs(value) < _LARGEST for value in box):
-        return "NaN, infinite or absurdly large number"
+        return NO_NUMBER
     x1, y1, x2, y2 = box
     if x2 <= x1 or y2 <= y1:
         return "crop without area"
@@ -147,8 +155,11 @@ def sound_boxes(
         (n,) bool.
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    faults = [box_fault(box, size) for box in boxes.tolist()]
-    for number, fault in enumerate(faults, start=1):
-        if fault:
-            problems.add(f"{place} (crop {number})", fault)
-    return np.array([fault is None for fault in faults], dtype=bool)
+    # false for NaN in every comparison
+    sound = (np.abs(boxes) < _LARGEST).all(axis=1) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
+    sound &= (boxes[:, :2] >= -BORDER_TOLERANCE).all(axis=1)
+    if size:
+        sound &= (boxes[:, 2:] <= np.asarray(size, np.float64) + BORDER_TOLERANCE).all(axis=1)
+    for row in np.flatnonzero(~sound):
+        problems.add(f"{place} (crop {row + 1})", box_fault(boxes[row].tolist(), size))
+    return sound

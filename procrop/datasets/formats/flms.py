@@ -11,6 +11,8 @@ from ..paths import name_fault
 from ..problems import Problems
 from ..records import CropRecord, CropSet
 from .base import CropFormat, sound_boxes
+from .losses import note_losses
+from .names import flat_photo, one_each
 
 _ROWS = 10
 _FIELDS = ("filename", "bbox")
@@ -50,23 +52,23 @@ class FLMSFormat(CropFormat):
         return root / "image", records
 
     def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
-        return {record.photo: f"image/{record.photo}"}
+        return {record.photo: f"image/{flat_photo(record)}"}
 
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
         from scipy.io import savemat
 
-        entries = np.zeros((len(records), 1), dtype=[(field, object) for field in _FIELDS])
-        for row, record in zip(entries[:, 0], records.records, strict=True):
+        note_losses(self, records.records, problems)
+        named = list(one_each(records.records, flat_photo, self.title, problems))
+        entries = np.zeros((len(named), 1), dtype=[(field, object) for field in _FIELDS])
+        for row, (name, record) in zip(entries[:, 0], named, strict=True):
             table = np.full((_ROWS, 4), -1.0)
             kept = record.boxes[:_ROWS, [1, 0, 3, 2]]
             table[: len(kept)] = kept
-            row["filename"], row["bbox"] = record.photo, table
+            row["filename"], row["bbox"] = name, table
             if len(record.boxes) > _ROWS:
                 problems.add(
                     record.img_id, f"FLMS has place for {_ROWS} crops a photo; the others are left out"
                 )
-            if record.scores is not None:
-                problems.add(record.img_id, "FLMS has no place for scores")
         buffer = io.BytesIO()
         savemat(buffer, {"img_gt": entries})
         (root / "image").mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ from ..paths import name_fault
 from ..problems import Problems
 from ..records import CropRecord, CropSet
 from .base import CropFormat, box_fault, sound_boxes
+from .losses import note_losses
+from .names import flat_photo, one_each
 
 _CROPS, _HUMANS = "image_crop.json", "human_bboxes.json"
 _SPLIT_FILES = ("original_data_split.json", "data_split.json")
@@ -35,6 +37,7 @@ class HCICFormat(CropFormat):
     name = "hcic"
     title = "HCIC"
     splits = ("train", "test")
+    carries = frozenset({"scores", "subject", "tags"})
     layout = (
         f"{{root}}/{_CROPS}\n{{root}}/{_HUMANS}\n"
         f"{{root}}/{_SPLIT_FILES[0]} or {_SPLIT_FILES[1]} (none for FLMS and CPC)\n"
@@ -65,15 +68,10 @@ class HCICFormat(CropFormat):
         return photos, records
 
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
-        names = {record.photo for record in records.records}
-        flat = len({Path(name).name for name in names}) == len(names)
+        note_losses(self, records.records, problems)
         crops: dict[str, Any] = {}
         humans = {}
-        for record in records.records:
-            name = Path(record.photo).name if flat else record.photo
-            if name in crops:
-                problems.add(record.img_id, "HCIC has place for one subject a photo; the others are left out")
-                continue
+        for name, record in one_each(records.records, flat_photo, self.title, problems):
             boxes = record.boxes.tolist()
             crops[name] = boxes if record.scores is None else {"bbox": boxes, "score": record.scores.tolist()}
             if record.subject is not None:

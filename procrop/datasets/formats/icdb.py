@@ -13,6 +13,8 @@ from ..paths import name_fault
 from ..problems import Problems
 from ..records import CropRecord, CropSet
 from .base import CropFormat, box_fault
+from .losses import note_losses
+from .names import one_each
 from .text import numbered_lines, row_numbers
 
 _FILE = "Cropping parameters.txt"
@@ -42,6 +44,7 @@ class ICDBFormat(CropFormat):
     name = "icdb"
     title = "ICDB"
     splits = _PHOTOGRAPHERS
+    carries = frozenset({"tags"})
     layout = f"{{root}}/{_FILE}\n{{root}}/All_Images/<name>.jpg"
     source = (
         "It is published with Yan et al., 'Learning the Change for Automatic Image Cropping' (CVPR 2013), as "
@@ -68,8 +71,9 @@ class ICDBFormat(CropFormat):
             raise ValueError(
                 f"ICDB's one file holds all photographers: it cannot be written as {split!r} alone"
             )
+        note_losses(self, records.records, problems)
         text = []
-        for record in records.records:
+        for _, record in one_each(records.records, lambda r: r.photo, self.title, problems):
             if len(record.boxes) < 3:
                 problems.add(record.img_id, "ICDB needs three crops a photo; the photo is left out")
                 continue
@@ -77,8 +81,6 @@ class ICDBFormat(CropFormat):
                 problems.add(
                     record.img_id, "ICDB has place for three crops a photo; the best, or first, are kept"
                 )
-            if record.scores is not None:
-                problems.add(record.img_id, "ICDB has no place for scores")
             category = record.tags[0] if record.tags else "photo"
             text.append(f"{category}\\{record.photo}")
             text += [" ".join(f"{value:.10g}" for value in box) for box in _three(record)[:, [1, 3, 0, 2]]]

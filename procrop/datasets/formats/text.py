@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import AnnotationError
 
 
@@ -30,3 +32,19 @@ def row_numbers(line: str, lengths: tuple[int, ...]) -> list[float] | None:
         return [float(field) for field in fields]
     except ValueError:
         return None
+
+
+def plain_numbers(array: np.ndarray) -> list:
+    """Numbers for a file: integers where all are whole, as most releases have them; otherwise exact floats."""
+    whole = np.rint(array)
+    return (whole.astype(np.int64) if np.array_equal(whole, array) else array).tolist()
+
+
+def row_text(numbers: list) -> str:
+    """One line of numbers that reads back exactly."""
+    return " ".join(map(repr, numbers))
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8, with the bytes of names that are not UTF-8 as they were."""
+    return text.encode("utf-8", "surrogateescape")

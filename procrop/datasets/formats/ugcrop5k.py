@@ -12,6 +12,7 @@ from ..paths import name_fault
 from ..problems import Problems
 from ..records import CropRecord, CropSet
 from .base import CropFormat, box_fault
+from .losses import note_losses
 from .text import numbered_lines, row_numbers
 
 _UNSCORED, _HIGHEST = -2.0, 5.0
@@ -32,6 +33,8 @@ class UGCrop5KFormat(CropFormat):
     name = "ugcrop5k"
     title = "UGCrop5K"
     splits = ("train", "val", "test")
+    carries = frozenset({"scores"})
+    needs_scores = True
     layout = (
         "{root}/images/{{train,val,test}}/<id>.jpg\n"
         "{root}/annotations/<id>.txt or {root}/annotations/{{train,val,test}}/<id>.txt\n"
@@ -65,6 +68,7 @@ class UGCrop5KFormat(CropFormat):
         return root / "images", records
 
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
+        note_losses(self, records.records, problems)
         part = split or "train"
         names: dict[str, None] = {}
         for record in records.records:
@@ -73,10 +77,6 @@ class UGCrop5KFormat(CropFormat):
                 problems.add(record.img_id, "UGCrop5K would give two records one name; the later is left out")
                 continue
             names[name] = None
-            if record.scores is None:
-                problems.add(
-                    record.img_id, f"UGCrop5K needs scores; crops without are written as {_HIGHEST:g}"
-                )
             scores = np.full(len(record.boxes), _HIGHEST) if record.scores is None else record.scores
             if (scores < 0).any() or (scores > _HIGHEST).any():
                 problems.add(record.img_id, "UGCrop5K has scores from 0 to 5; others are clipped")
