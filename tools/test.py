@@ -86,25 +86,14 @@ def config_to_test(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Confi
     from procrop.engine.test_overlay import is_overlay, lay_over
 
     if not args.config:
-        return config_inside(args)
+        return launch.config_in_checkpoint(args.checkpoint, args.work_dir)
     cfg = launch.read_config(args.config, args.work_dir)
     if not is_overlay(cfg):
         return cfg
     try:
-        return lay_over(cfg, config_inside(args))
+        return lay_over(cfg, launch.config_in_checkpoint(args.checkpoint, None))
     except ValueError as error:
         raise launch.UsageError(str(error)) from error
-
-
-def config_inside(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config, imported later)
-    """The config that the checkpoint carries, with the work folder settled."""
-    from procrop.engine import launch
-    from procrop.engine.checkpoint import load_checkpoint_file
-    from procrop.engine.config_text import checkpoint_config
-
-    cfg = checkpoint_config(load_checkpoint_file(args.checkpoint), args.checkpoint)
-    launch.settle_work_dir(cfg, args.work_dir, Path(args.checkpoint).resolve().parent.name)
-    return cfg
 
 
 def table_rows(figures: dict, name: str, dataset: str) -> str:

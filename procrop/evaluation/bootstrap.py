@@ -128,3 +128,25 @@ def differences(
             p = min(1.0, 2 * (int(rarer) + 1) / (len(change) + 1))
             found[key] = Difference(second[key] - first[key], low, high, p)
     return found
+
+
+def paired_difference(
+    first: np.ndarray, second: np.ndarray, resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> Difference:
+    """Mean of one figure less that of another, both known for the same photos.
+
+    Args:
+        first: (T,) finite figures.
+        second: (T,) the figures that are taken off.
+        resamples: Number of draws of the photos.
+        seed: Equal seeds give equal draws.
+        level: Coverage of the interval.
+
+    Raises:
+        ValueError: If the lengths differ or there is no photo.
+    """
+    change = np.asarray(first, np.float64) - np.asarray(second, np.float64)
+    draws = np.concatenate([counts @ change for counts in draw_counts(len(change), resamples, seed)])
+    keys, none = ["change"], np.zeros((resamples, 1))
+    figures = ({"change": 0.0}, {"change": float(change.mean())})
+    return differences(keys, figures, (none, draws[:, None] / len(change)), level)["change"]

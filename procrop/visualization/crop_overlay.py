@@ -64,6 +64,7 @@ def draw_crops(
     scores: np.ndarray | None = None,
     room: tuple[int, int] | None = None,
     subject: np.ndarray | None = None,
+    labels: bool = True,
 ) -> np.ndarray:
     """Draw crops as coloured frames with rank and score, the best one on top.
 
@@ -74,26 +75,68 @@ def draw_crops(
         room: (width, height) in pixels to scale the photo into before drawing, so that lines and text stay sharp;
             None keeps the photo's size.
         subject: (4,) xyxy in pixels of ``photo``: the box of what the crops are for, drawn dashed; or None.
+        labels: whether ranks and scores are written at all.
 
     Returns:
         (h, w, 3) uint8 RGB; ``photo`` itself is left as it was.
     """
     image = scale_to_fit(photo, room) if room else Image.fromarray(photo)
-    factor = np.array([image.width / photo.shape[1], image.height / photo.shape[0]] * 2)
-    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * factor
-    unit = max(1.0, min(image.size) / 260)
+    boxes = _boxes_in(image, photo, boxes)
+    unit = _unit(image)
     draw = ImageDraw.Draw(image)
     if subject is not None:
-        _draw_dashed(draw, _whole_pixels(np.asarray(subject) * factor, image.width, image.height), unit)
+        _draw_dashed(
+            draw, _whole_pixels(_boxes_in(image, photo, subject)[0], image.width, image.height), unit
+        )
     for rank in range(len(boxes) - 1, -1, -1):
         frame = _whole_pixels(boxes[rank], image.width, image.height)
         _draw_frame(draw, frame, rank_colour(rank), unit)
     taken: list[tuple[int, int, int, int]] = []
-    for rank, box in enumerate(boxes):
+    for rank, box in enumerate(boxes if labels else ()):
         text = str(rank + 1) if scores is None else f"{rank + 1}  {scores[rank]:.2f}"
         frame = _whole_pixels(box, image.width, image.height)
         _draw_label(draw, frame, text, rank_colour(rank), unit, taken, image.size)
     return np.asarray(image)
+
+
+def outline_boxes(
+    image: Image.Image, photo: np.ndarray, boxes: np.ndarray, colour: tuple[int, int, int], thin: bool = False
+) -> None:
+    """Draw frames of one colour into a picture of a photo, the first one on top.
+
+    Args:
+        image: the photo, at any size; drawn into.
+        photo: (H, W, 3) the photo itself, whose pixels the boxes are in.
+        boxes: (n, 4) xyxy.
+        colour: RGB.
+        thin: draw them without a white rim, for many at a time.
+    """
+    draw, unit = ImageDraw.Draw(image), _unit(image)
+    for box in _boxes_in(image, photo, boxes)[::-1]:
+        frame = _whole_pixels(box, image.width, image.height)
+        if thin:
+            draw.rectangle((*frame[:2], frame[2] - 1, frame[3] - 1), outline=colour, width=round(1.5 * unit))
+        else:
+            _draw_frame(draw, frame, colour, unit)
+
+
+def shade_outside(image: Image.Image, photo: np.ndarray, box: Sequence[float], share: float = 0.55) -> None:
+    """Darken what a crop leaves out, in a picture of a photo; arguments as for :func:`outline_boxes`."""
+    left, top, right, bottom = _whole_pixels(_boxes_in(image, photo, box)[0], image.width, image.height)
+    inside = image.crop((left, top, right, bottom))
+    image.paste(Image.blend(image, Image.new("RGB", image.size), share))
+    image.paste(inside, (left, top))
+
+
+def _boxes_in(image: Image.Image, photo: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """(n, 4) boxes from pixels of the photo to those of a picture of it."""
+    factor = np.array([image.width / photo.shape[1], image.height / photo.shape[0]] * 2)
+    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * factor
+
+
+def _unit(image: Image.Image) -> float:
+    """What lines and letters are multiplied by."""
+    return max(1.0, min(image.size) / 260)
 
 
 def _draw_frame(
