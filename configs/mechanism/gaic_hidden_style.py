@@ -1,4 +1,4 @@
-# Hidden-style photos for the anchor-based family: do references help it too (tools/mechanism.py --model)?
+# Does retrieval work in the anchor-based family? Hidden-style photos, whose best crop only the references tell.
 _base_ = ["../baselines/gaic_procrop_toy.py"]
 references = dict(gallery="data/hidden_style/gallery_index", table="data/hidden_style/neighbours.npz")
 data_root = "data/hidden_style"

@@ -9,15 +9,18 @@ from .record_dataset import RecordDataset
 
 @DATASETS.register_module()
 class CPCDataset(RecordDataset):
-    """CPC: photos with 24 scored crops each. See CPCFormat for its files.
+    """CPC: photos with 24 crops each, scored by several annotators. See CPCFormat for its files and its splits.
 
     Args:
         data_root: the dataset's folder.
-        split: "train", "val" or None for all.
-        positive_threshold: mean score from which a crop is positive (Jia et al.: 2.0).
-        nms_iou: leave out a positive that overlaps a better one by more than this IoU (Jia et al.: 0.8); None keeps
-            all.
-        **kwargs: arguments of RecordDataset.
+        split: "train" or "val"; None takes both.
+        positive_threshold: mean score from which a crop is positive (2.0: Jia et al. 2022).
+        nms_iou: leave out a positive that overlaps a better one by more than this IoU (0.8: Jia et al. 2022).
+        **kwargs: arguments of RecordDataset: ``strict``, ``positive_fallback``, ``pipeline``, ...
+
+    Raises:
+        DatasetNotFoundError: the files are not there.
+        AnnotationError: some of them cannot be used (``strict``), or none can.
     """
 
     format_name = "cpc"

@@ -60,18 +60,21 @@ def test_eight_photos_by_heart(toy):
     parameters = [*model.neck.parameters(), *model.bbox_head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3)
     losses = []
-    for _ in range(40):
+    for _ in range(25):
         loss = model.bbox_head.loss(features(), samples)["loss_mos"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0] / 4
+    assert losses[-1] < losses[0] / 10
 
     metric = _metric()
     metric.process({}, [s.to_dict() for s in model.test_step(batch)])
     figures = metric.evaluate(8)
     assert figures["grid/srcc"] >= 0.9, figures
+    blind = np.mean([file_rows(root, s.img_id)[:, 4] for s in samples], axis=0)
+    by_heart = [spearmanr(blind, file_rows(root, s.img_id)[:, 4]).statistic for s in samples]
+    assert np.mean(by_heart) < 0.8  # it takes the photos, not only the places of the crops
     assert figures["grid/mean_acc_5"] > figures["grid/random_mean_acc_5"] + 0.3
 
 

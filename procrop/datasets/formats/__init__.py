@@ -11,7 +11,7 @@ FORMATS = {
     "cad": ("cad", "CADFormat"),
     "cad_authors": ("cad", "CADAuthorsFormat"),
     "coco": ("coco", "COCOFormat"),
-    "cpc": ("cpc_format", "CPCFormat"),
+    "cpc": ("cpc", "CPCFormat"),
     "fcdb": ("fcdb", "FCDBFormat"),
     "flms": ("flms", "FLMSFormat"),
     "gaicv1": ("gaic", "GAICv1Format"),

@@ -12,7 +12,7 @@ from ..problems import Problems
 from ..records import CropRecord, CropSet
 from .base import CropFormat, sound_boxes
 from .losses import note_losses
-from .names import flat_photo, one_each
+from .names import flat_photo, one_each, without_suffix
 
 _ROWS = 10
 _FIELDS = ("filename", "bbox")
@@ -46,33 +46,44 @@ class FLMSFormat(CropFormat):
             boxes = rows[~(rows == -1).all(axis=1)][:, [1, 0, 3, 2]]
             boxes = boxes[sound_boxes(boxes, f"{place}, {name}", problems)]
             if len(boxes):
-                records.append(CropRecord(img_id=Path(name).stem, photo=name, boxes=boxes))
+                records.append(CropRecord(without_suffix(name), name, boxes))
             else:
                 problems.add(place, "no usable crop")
         return root / "image", records
-
-    def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
-        return {record.photo: f"image/{flat_photo(record)}"}
 
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
         from scipy.io import savemat
 
         note_losses(self, records.records, problems)
-        named = list(one_each(records.records, flat_photo, self.title, problems))
+        named = [
+            (name, record)
+            for name, record in one_each(records.records, flat_photo, self.title, problems)
+            if _can_hold(name, record, problems)
+        ]
         entries = np.zeros((len(named), 1), dtype=[(field, object) for field in _FIELDS])
         for row, (name, record) in zip(entries[:, 0], named, strict=True):
             table = np.full((_ROWS, 4), -1.0)
             kept = record.boxes[:_ROWS, [1, 0, 3, 2]]
             table[: len(kept)] = kept
             row["filename"], row["bbox"] = name, table
-            if len(record.boxes) > _ROWS:
-                problems.add(
-                    record.img_id, f"FLMS has place for {_ROWS} crops a photo; the others are left out"
-                )
         buffer = io.BytesIO()
         savemat(buffer, {"img_gt": entries})
-        (root / "image").mkdir(parents=True, exist_ok=True)
         write_bytes(root / "500_image_dataset.mat", buffer.getvalue())
+
+    def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
+        return {record.photo: f"image/{flat_photo(record)}"}
+
+
+def _can_hold(name: str, record: CropRecord, problems: Problems) -> bool:
+    """Whether the record can be written; reports what cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        problems.add(record.img_id, "FLMS has no place for names that are not UTF-8; the record is left out")
+        return False
+    if len(record.boxes) > _ROWS:
+        problems.add(record.img_id, f"FLMS has place for {_ROWS} crops a photo; the others are left out")
+    return True
 
 
 def _entries(file: Path, problems: Problems) -> list[tuple[object, np.ndarray]]:

@@ -39,7 +39,7 @@ def number_rows(rows: object, width: int) -> np.ndarray | None:
     """(n, width) float64 of a list of n >= 1 lists of numbers, which may be NaN; None for anything else."""
     if not isinstance(rows, list) or not rows:
         return None
-    if not all(isinstance(row, list) and len(row) == width for row in rows):
+    if set(map(type, rows)) != {list} or set(map(len, rows)) != {width}:
         return None
     # true and "4" are no numbers
     if not set(map(type, chain.from_iterable(rows))) <= {int, float}:

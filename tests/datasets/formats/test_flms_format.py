@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
 
-from procrop.datasets import AnnotationError, DatasetNotFoundError
+from procrop.datasets import AnnotationError, CropRecord, CropSet, DatasetNotFoundError
 from procrop.datasets.formats import get_format
 from procrop.datasets.problems import Problems
 from procrop.registry import DATASETS
@@ -65,6 +65,61 @@ def test_written_files_read_the_same(tmp_path):
     assert not problems.entries and [r.img_id for r in again.records] == ["a", "b"]
     for one, other in zip(found.records, again.records, strict=True):
         np.testing.assert_array_equal(one.boxes, other.boxes)
+
+
+def test_other_sets_are_written_flat_and_losses_are_told(tmp_path):
+    ten = np.tile([10.5, 5, 90, 50], (12, 1))
+    made = [
+        CropRecord("a/1", "train/a/1.png", ten, np.arange(12.0), tags=("human",)),
+        CropRecord("a_1", "b.png", ten[:1]),
+        CropRecord("\udc80", "\udc80.png", ten[:1]),
+    ]
+    problems = Problems()
+    FLMS.save(CropSet("other", made, tmp_path), tmp_path, None, problems)
+    (record,) = FLMS.read(tmp_path).records
+    assert (record.img_id, record.photo) == ("a_1", "a_1.png")
+    assert FLMS.places(made[0]) == {"train/a/1.png": "image/a_1.png"}
+    np.testing.assert_array_equal(record.boxes, ten[:10])
+    assert {reason: len(places) for reason, places in problems.by_reason().items()} == {
+        "FLMS has no place for scores": 1,
+        "FLMS has no place for tags": 1,
+        "FLMS would give two records one name; the later is left out": 1,
+        "FLMS has no place for names that are not UTF-8; the record is left out": 1,
+        "FLMS has place for 10 crops a photo; the others are left out": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([5, np.nan, 50, 90], "NaN"),
+        ([5, np.inf, 50, 90], "NaN"),
+        ([-9, 10, 50, 90], "outside its photo"),
+        ([5, 90, 50, 90], "without area"),
+    ],
+)
+def test_faulty_rows(tmp_path, row, reason):
+    root = write_release(tmp_path, [("a.jpg", [[5, 10, 50, 90], row])])
+    with pytest.raises(AnnotationError, match=rf"a.jpg \(crop 2\): .*{reason}"):
+        FLMS.read(root)
+    assert len(FLMS.read(root, strict=False).records[0].boxes) == 1
+
+
+@pytest.mark.parametrize("table", [{"other": [1]}, {"img_gt": [1.0, 2.0]}, {"img_gt": np.zeros((0, 1))}])
+def test_other_variables(tmp_path, table):
+    savemat(tmp_path / "500_image_dataset.mat", table)
+    with pytest.raises(AnnotationError, match=r"500_image_dataset.mat|no usable record"):
+        FLMS.read(tmp_path)
+
+
+def test_names_listed_twice_and_absolute_ones(tmp_path):
+    rows = [[5, 10, 50, 90]]
+    root = write_release(tmp_path, [("a.jpg", rows), ("a.jpg", rows), ("/etc/b.jpg", rows)])
+    found = FLMS.read(root, strict=False)
+    assert len(found) == 1 and sorted(found.problems.by_reason()) == [
+        "name that leaves the dataset's folders",
+        "record listed twice",
+    ]
 
 
 def test_dataset_gives_samples_and_misses_photos(tmp_path):
