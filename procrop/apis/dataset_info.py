@@ -62,7 +62,7 @@ def text_lines(title: str, figures: dict[str, Any]) -> Iterator[str]:
     yield _line("records", f"{figures['records']:,} of {figures['sources']:,} sources")
     yield _line(
         "crops",
-        f"{figures['crops']:,}; {counts['min']:.0f} to {counts['max']:.0f} a record, mean {counts['mean']:.1f}",
+        f"{figures['crops']:,}; {_each(counts)}",
     )
     yield _line("subjects", f"{figures['subjects']:,} boxes, {figures['masks']:,} masks")
     if figures["tags"]:
@@ -76,6 +76,11 @@ def text_lines(title: str, figures: dict[str, Any]) -> Iterator[str]:
     )
     for reason, count in figures["left_out"].items():
         yield _line("left out", f"{count:,} x {reason}")
+
+
+def _each(counts: dict[str, float]) -> str:
+    low, high = round(counts["min"]), round(counts["max"])
+    return f"{low} a record" if low == high else f"{low} to {high} a record, mean {counts['mean']:.1f}"
 
 
 def _score_lines(figures: dict[str, Any]) -> Iterator[str]:

@@ -97,7 +97,7 @@ def _write(found: CropSet, target: DatasetSpec, stage: Path) -> tuple[Conversion
     written = {id(old) for old, _ in pairs}
     lost: dict[str, list[str]] = {}
     for old, new in pairs:
-        for kind in _differences(old, new):
+        for kind in _differences(old, new, target.split):
             lost.setdefault(kind, []).append(old.img_id)
     done = Conversion(
         records=len(again),
@@ -117,7 +117,8 @@ def _pairs(old: list[CropRecord], new: list[CropRecord]) -> list[tuple[CropRecor
     return [(record, by_id[record.img_id]) for record in old if record.img_id in by_id]
 
 
-def _differences(old: CropRecord, new: CropRecord) -> Iterator[str]:
+def _differences(old: CropRecord, new: CropRecord, split: str | None) -> Iterator[str]:
+    """What ``new`` does not keep of ``old``; ``split`` is the one that all records were to be written to, if any."""
     if old.img_id != new.img_id:
         yield "its id"
     if len(old.boxes) != len(new.boxes):
@@ -141,7 +142,8 @@ def _differences(old: CropRecord, new: CropRecord) -> Iterator[str]:
         yield "the source"
     if set(old.tags) - set(new.tags):
         yield "tags"
-    # the split is said by the place that a record is written to
+    if split is None and old.extra.get("split") not in (None, new.extra.get("split")):
+        yield "the split"
     extra = set(old.extra) - set(new.extra) - {"split"}
     if extra:
         yield f"further fields ({', '.join(sorted(extra))})"

@@ -131,6 +131,18 @@ def test_without_a_loss_it_says_so(source, tmp_path, capsys):
     assert not (tmp_path / "out" / "images" / "1.jpg").exists()
 
 
+def test_splits_that_have_no_place_are_lost_and_others_are_kept(source, tmp_path, capsys):
+    (source / "data_split.json").write_text(json.dumps({"train": ["1.jpg", "3.jpg"], "test": ["2.jpg"]}))
+    assert convert(f"hcic:{source}", f"gaicv2:{tmp_path / 'out'}") == 0
+    assert "the split" not in capsys.readouterr().out
+    train = parse_spec(f"gaicv2:{tmp_path / 'out'}:train").read()
+    assert [record.img_id for record in train.records] == ["1", "3"]
+    assert convert(f"hcic:{source}", f"flms:{tmp_path / 'flat'}") == 0
+    assert "lost: the split, of 3 records" in capsys.readouterr().out
+    assert convert(f"hcic:{source}:train", f"gaicv2:{tmp_path / 'val'}:val") == 0
+    assert "the split" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "target, reason",
     [

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_info(scored, tmp_path, capsys):
     picture_file, figures_file = tmp_path / "out" / "i.png", tmp_path / "i.json"
     assert run("info", f"hcic:{scored}:test", "--json", figures_file, "--out", picture_file) == 0
     out = capsys.readouterr().out
-    for words in ("6, all there", "18; 3 to 3 a record", "1.00 to 3.50", "human 1", "6 landscape"):
+    for words in ("6, all there", "18; 3 a record", "1.00 to 3.50", "human 1", "6 landscape"):
         assert words in out
     figures = json.loads(figures_file.read_text())
     assert figures["split"] == "test" and figures["crop_size"]["width"]["mean"] == pytest.approx(290 / 360)
@@ -238,3 +239,16 @@ def test_names_that_no_terminal_can_print(tmp_path, capsys):
     root = write_hcic(tmp_path / "d", {"a\x1b[31m\n.jpg": [0, 0, 50, 40]})
     assert run("check", f"hcic:{root}") == 1
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_nothing_heavy_is_imported(scored, tmp_path):
+    program = (
+        "import sys\nfrom procrop.apis.cli import main\n"
+        f"assert main(['datasets', 'check', 'hcic:{scored}', '--against', 'hcic:{scored}']) == 1\n"
+        f"assert main(['datasets', 'show', 'hcic:{scored}', '--out', {str(tmp_path / 's.html')!r}]) == 0\n"
+        "assert not {'torch', 'mmengine', 'mmdet', 'cv2', 'faiss'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr

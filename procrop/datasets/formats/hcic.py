@@ -1,7 +1,7 @@
 """HCIC: other datasets' crops as JSON, with the box of the person in the human-centric photos (Zhang et al. 2022)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..errors import AnnotationError
 from ..paths import name_fault
 from ..problems import Problems
 from ..records import CropRecord, CropSet
+from ..splits import own_split
 from .base import CropFormat, box_fault, sound_boxes
 from .losses import note_losses
 from .names import flat_photo, one_each
@@ -55,6 +56,7 @@ class HCICFormat(CropFormat):
         crops = _read_object(file)
         humans = _read_object(root / _HUMANS) if (root / _HUMANS).is_file() else {}
         members = _read_splits(root, list(crops), problems)
+        stated = len(members) > 1
         photos = next((root / name for name in _PHOTO_FOLDERS if (root / name).is_dir()), root / "images")
         records = []
         for part, names in members.items():
@@ -64,23 +66,24 @@ class HCICFormat(CropFormat):
                 if fault := name_fault(name) or (None if name in crops else "no crops for this name"):
                     problems.add(place, fault)
                 elif record := _record(name, crops[name], humans.get(name), place, problems, folder):
-                    records.append(record)
+                    records.append(replace(record, extra={"split": part}) if stated and part else record)
         return photos, records
 
     def save(self, records: CropSet, root: Path, split: str | None, problems: Problems) -> None:
         note_losses(self, records.records, problems)
         crops: dict[str, Any] = {}
         humans = {}
+        groups: dict[str, list[str]] = {}
         for name, record in one_each(records.records, flat_photo, self.title, problems):
             boxes = record.boxes.tolist()
             crops[name] = boxes if record.scores is None else {"bbox": boxes, "score": record.scores.tolist()}
             if record.subject is not None:
                 humans[name] = record.subject.tolist()
+            groups.setdefault(split or own_split(record, self.splits) or "", []).append(name)
         (root / "images").mkdir(parents=True, exist_ok=True)
         write_json(root / _HUMANS, humans)
-        if split is not None:
-            members = {part: list(crops) if part == split else [] for part in self.splits}
-            write_json(root / _SPLIT_FILES[1], members)
+        if any(groups):
+            write_json(root / _SPLIT_FILES[1], {part: groups.get(part, []) for part in self.splits})
         # its keys keep the order of the records
         write_text(root / _CROPS, json.dumps(crops, allow_nan=False) + "\n")
 

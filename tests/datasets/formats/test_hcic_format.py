@@ -92,6 +92,15 @@ def test_bad_entries_are_named_or_left_out(tmp_path, crops, humans, split, reaso
     assert [record.img_id for record in HCIC.read(root, strict=False).records] == ["a"]
 
 
+def test_splits_are_kept_when_all_of_it_is_written(tmp_path):
+    found = HCIC.read(write(tmp_path / "in", GAICD, HUMANS, SPLIT))
+    assert [record.extra for record in found.records] == [{"split": "train"}, {"split": "test"}]
+    HCIC.save(found, tmp_path / "out", None, Problems())
+    for part in ("train", "test"):
+        (one,), (other,) = (HCIC.read(tmp_path / place, part).records for place in ("in", "out"))
+        assert one.img_id == other.img_id
+
+
 def test_files_that_are_not_there_or_not_json(tmp_path):
     with pytest.raises(DatasetNotFoundError, match="image_crop.json"):
         HCIC.read(tmp_path)
