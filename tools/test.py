@@ -2,7 +2,8 @@
 """Measure a checkpoint on the test set of its config.
 
     python tools/test.py CHECKPOINT                 # with the config inside the checkpoint
-    python tools/test.py CONFIG CHECKPOINT          # with another one, e.g. another test set
+    python tools/test.py CONFIG CHECKPOINT          # with another one
+    python tools/test.py TEST_SET CHECKPOINT        # on the test set of a config without model, e.g. configs/transfer
 
 --dump writes one JSON line per photo: {"img_id", "size": [width, height], "boxes": [[x1, y1, x2, y2], ...], "scores"},
 boxes in pixels of the upright original photo, best first. The figures also go to <work dir>/test_metrics.json.
@@ -48,7 +49,7 @@ def test(args: argparse.Namespace) -> None:
 
     if not Path(args.checkpoint).is_file():
         raise launch.UsageError(f"{args.checkpoint}: no such checkpoint file")
-    cfg = launch.read_config(args.config, args.work_dir) if args.config else config_inside(args)
+    cfg = config_to_test(args)
     launch.check_device(args.device)
     launch.check_folders(cfg, args.cfg_options, ("test",))
     launch.finish_config(cfg, args.cfg_options)
@@ -73,6 +74,25 @@ def test(args: argparse.Namespace) -> None:
     if is_main_process():
         write_json(figures, plain_numbers(metrics))
         print("\n".join(f"{key:<40} {value}" for key, value in metrics.items()))
+
+
+def config_to_test(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config, imported later)
+    """The config named, or the checkpoint's own, or the checkpoint's with the test set that is named."""
+    from procrop.engine import launch
+    from procrop.engine.transfer import is_test_part, with_test_part
+
+    if not args.config:
+        return config_inside(args)
+    cfg = launch.read_config(args.config, args.work_dir)
+    if not is_test_part(cfg):
+        return cfg
+    trained = config_inside(args)
+    try:
+        merged = with_test_part(trained, cfg)
+    except ValueError as error:
+        raise launch.UsageError(f"{args.config}: {error}") from error
+    merged.work_dir = cfg.work_dir
+    return merged
 
 
 def config_inside(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config, imported later)

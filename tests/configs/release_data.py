@@ -1,0 +1,113 @@
+"""Small drawn data in the release format of any dataset that a config names, and galleries to go with them."""
+
+import shutil
+from pathlib import Path
+
+import neighbours  # tools
+import numpy as np
+from PIL import Image
+from stand_ins import with_stand_ins
+
+from procrop.datasets.formats import get_format
+from procrop.datasets.problems import Problems
+from procrop.datasets.records import CropRecord, CropSet
+from procrop.datasets.toy import ToySettings, read_scenes, write_toy_dataset
+from procrop.registry import DATASETS
+from procrop.retrieval import NeighbourTable, build_gallery
+from procrop.retrieval.gallery_format import GalleryItem
+
+PER_SPLIT, K = 2, 24
+# collections of photos without crops: a config that reads crops of their galleries is wrong
+UNANNOTATED = {"ava", "cgl", "unsplash"}
+
+
+class ReleaseData:
+    """A folder in which the paths that configs name exist; each is made when a config first asks for it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.toy = root, root / "drawn"
+        settings = ToySettings(images=3 * PER_SPLIT, gallery=6, splits=(1 / 3, 1 / 3, 1 / 3), size=(128, 96))
+        write_toy_dataset(self.toy, settings)
+        self.scenes = read_scenes(self.toy)
+        self.galleries, self.tables = {}, {}
+
+    def provide(self, cfg) -> None:
+        """Make all that the datasets of a config read; the present folder must be ``root``."""
+        for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+            for dataset in neighbours.leaf_datasets((cfg.get(loader) or {}).get("dataset")):
+                self.write_dataset(dataset["type"], Path(dataset["data_root"]))
+        retrieval = cfg.get("retrieval")
+        for table, job in neighbours.find_jobs(cfg.to_dict(), None).items():
+            gallery = self.gallery(job.gallery, retrieval and with_stand_ins(retrieval.to_dict()))
+            known = (job.gallery, job.datasets)
+            if self.tables.get(table, known)[0] != job.gallery:
+                raise AssertionError(f"{table}: other configs fill it from {self.tables[table][0]}")
+            if table not in self.tables or any(d not in self.tables[table][1] for d in job.datasets):
+                queries = neighbours.list_queries([*self.tables.get(table, (None, []))[1], *job.datasets])
+                NeighbourTable.build(queries, gallery, max(K, job.k)).save(table)
+                self.tables[table] = (job.gallery, [*self.tables.get(table, (None, []))[1], *job.datasets])
+
+    def gallery(self, folder: str, retrieval: dict | None):
+        """The gallery of this path, which all configs must want from one encoder."""
+        if folder not in self.galleries:
+            assert retrieval, f"{folder}: a config without `retrieval` cannot be the only one that uses it"
+            annotated = UNANNOTATED.isdisjoint(Path(folder).parts)
+            items = [self._item(scene, annotated) for scene in self.scenes if scene["split"] == "gallery"]
+            built = build_gallery(folder, items, retrieval, self.toy / "gallery")
+            self.galleries[folder] = (built, retrieval)
+        built, made_with = self.galleries[folder]
+        assert retrieval in (None, made_with), f"{folder}: configs want it from several encoders"
+        return built
+
+    def _item(self, scene: dict, annotated: bool) -> GalleryItem:
+        width, height = scene["size"]
+        crops = np.array([[0, 0, width, height], [2, 2, width - 2, height - 2]], float)
+        scores = np.array([3.0, 4.0])
+        path = self.toy / "gallery" / f"{scene['id']}.jpg"
+        return GalleryItem(path, None, crops if annotated else None, scores if annotated else None)
+
+    def write_dataset(self, kind: str, root: Path) -> None:
+        """Write all splits of a dataset into a folder, unless it is there."""
+        if root.exists() and any(path.name != "gallery_index" for path in root.iterdir()):
+            return
+        name = getattr(DATASETS.get(kind), "format_name", None)
+        if name is None:  # GAICD, which the toy data follow
+            for part in ("images", "annotations"):
+                shutil.copytree(self.toy / part, root / part)
+            return
+        target = get_format(name)
+        for split in target.splits or (None,):
+            self._write_split(target, root, split)
+
+    def _write_split(self, target, root: Path, split: str | None) -> None:
+        known = [s for s in self.scenes if s["split"] == split] or [
+            s for s in self.scenes if s["split"] == "test"
+        ]
+        records = CropSet("toy", [self._record(scene) for scene in known], self.toy / "images", Problems())
+        target.save(records, root, split, Problems())
+        photos, written = target.load(root, split, Problems())
+        for scene, record in zip(known, written, strict=True):
+            path = photos / record.photo
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.toy / "images" / scene["split"] / f"{scene['id']}.jpg", path)
+            if record.mask is not None:
+                mask = np.zeros(scene["size"][::-1], np.uint8)
+                x1, y1, x2, y2 = np.round(scene["subject"]).astype(int)
+                mask[y1:y2, x1:x2] = 255
+                (photos / record.mask).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask).save(photos / record.mask)
+
+    def _record(self, scene: dict) -> CropRecord:
+        split, name = scene["split"], scene["id"]
+        text = (self.toy / "annotations" / split / f"{name}.txt").read_text()
+        rows = np.array([line.split() for line in text.splitlines()], float)
+        rows = rows[rows[:, 4] >= 0]
+        rows = rows[np.argsort(-rows[:, 4], kind="stable")[:8]]
+        return CropRecord(
+            name,
+            f"{split}/{name}.jpg",
+            rows[:, [1, 0, 3, 2]],
+            rows[:, 4],
+            size=tuple(scene["size"]),
+            subject=np.array(scene["subject"]),
+        )
