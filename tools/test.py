@@ -6,7 +6,8 @@
     python tools/test.py TEST_SET CHECKPOINT        # on the test set of a config without model, e.g. configs/transfer
 
 --dump writes one JSON line per photo: {"img_id", "size": [width, height], "boxes": [[x1, y1, x2, y2], ...], "scores"},
-boxes in pixels of the upright original photo, best first. The figures also go to <work dir>/test_metrics.json.
+boxes in pixels of the upright original photo, best first; tools/evaluate.py reads it. The figures also go to
+<work dir>/test_metrics.json, and in the form of the paper's tables to test_metrics.md.
 What counts, strongest first: named options, then --cfg-options, then the config. Exit codes as for tools/train.py.
 """
 
@@ -58,21 +59,24 @@ def test(args: argparse.Namespace) -> None:
     if cfg.get("test_dataloader") is None:
         raise launch.UsageError("the config has no test_dataloader: nothing to test on")
     figures = Path(cfg.work_dir, "test_metrics.json")
-    launch.check_outputs(cfg.work_dir, [args.dump, figures])
+    table = figures.with_suffix(".md")
+    launch.check_outputs(cfg.work_dir, [args.dump, figures, table])
     launch.check_data(cfg, ("test",))
 
     from mmengine.dist import is_main_process  # after the checks, which take less time than these imports
 
     from procrop.engine.prediction_dump import PredictionDump
     from procrop.engine.runner import CropRunner
-    from procrop.io.atomic import write_json
+    from procrop.io.atomic import write_json, write_text
 
     runner = CropRunner.from_cfg(cfg)
     if args.dump:
         runner.test_evaluator.metrics.append(PredictionDump(args.dump))
     metrics = runner.test()
     if is_main_process():
-        write_json(figures, plain_numbers(metrics))
+        numbers = plain_numbers(metrics)
+        write_json(figures, numbers)
+        write_text(table, table_rows(numbers, Path(cfg.work_dir).name, str(cfg.test_dataloader.dataset.type)))
         print("\n".join(f"{key:<40} {value}" for key, value in metrics.items()))
 
 
@@ -104,6 +108,14 @@ def config_inside(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config
     cfg = checkpoint_config(load_checkpoint_file(args.checkpoint), args.checkpoint)
     launch.settle_work_dir(cfg, args.work_dir, Path(args.checkpoint).resolve().parent.name)
     return cfg
+
+
+def table_rows(figures: dict, name: str, dataset: str) -> str:
+    """The figures as a row of the paper's table that suits the dataset's class, with the floors below."""
+    from procrop.evaluation.paper_table import form_of, paper_table
+
+    form = form_of(dataset, figures)
+    return f"{form.title}\n\n{paper_table(form, {name: figures}, figures)}"
 
 
 def plain_numbers(metrics: dict) -> dict:

@@ -15,7 +15,8 @@ class PredictionDump(BaseMetric):
     """Write one JSON line per photo, in the order of the dataset.
 
     A line is ``{"img_id": str, "size": [width, height], "boxes": [[x1, y1, x2, y2], ...], "scores": [...]}``: boxes in
-    pixels of the upright original photo, best first; scores in [0, 1].
+    pixels of the upright original photo, best first; scores in [0, 1]. A model that scores the annotated crops adds
+    ``candidate_scores``, one for each in file order. ``tools/evaluate.py`` reads it.
 
     Args:
         path: File to write (replaced when it exists).
@@ -32,14 +33,15 @@ class PredictionDump(BaseMetric):
         for sample in data_samples:
             height, width = sample["ori_shape"][:2]
             instances = sample["pred_instances"]
-            self.results.append(
-                {
-                    "img_id": str(sample["img_id"]),
-                    "size": [int(width), int(height)],
-                    "boxes": _rounded(instances["bboxes"], 3),
-                    "scores": _rounded(instances["scores"], 6),
-                }
-            )
+            line = {
+                "img_id": str(sample["img_id"]),
+                "size": [int(width), int(height)],
+                "boxes": _rounded(instances["bboxes"], 3),
+                "scores": _rounded(instances["scores"], 6),
+            }
+            if sample.get("candidate_scores") is not None:
+                line["candidate_scores"] = _rounded(sample["candidate_scores"], 6)
+            self.results.append(line)
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, int]:
         """Write the file (mmengine calls this on rank 0 only).
