@@ -24,8 +24,27 @@ class CropFeatures:
     memory: TokenSet
 
 
+@dataclass
+class SoftTargets:
+    """What a teacher says of a batch.
+
+    Attributes:
+        scores (Tensor): Scores in [0, 1] of its N crops, (B, N); crop n belongs to crop n of the student.
+        weight (float): Share of the classification loss that follows them.
+    """
+
+    scores: Tensor
+    weight: float
+
+
 class BaseCropHead(BaseModule, metaclass=ABCMeta):
-    """A head owns its decoder: from features to losses, to crops, or to scores of given boxes."""
+    """A head owns its decoder: from features to losses, to crops, or to scores of given boxes.
+
+    Attributes:
+        takes_soft_targets (bool): Whether :meth:`loss` takes ``soft_targets`` (:class:`SoftTargets`).
+    """
+
+    takes_soft_targets = False
 
     @abstractmethod
     def loss(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:

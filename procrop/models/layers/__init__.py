@@ -2,5 +2,6 @@
 
 from .conditional_decoder import ConditionalCropDecoder
 from .cross_attention import ContextCrossAttention
+from .token_resampler import TokenResampler
 
-__all__ = ["ConditionalCropDecoder", "ContextCrossAttention"]
+__all__ = ["ConditionalCropDecoder", "ContextCrossAttention", "TokenResampler"]
