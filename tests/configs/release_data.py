@@ -80,22 +80,24 @@ class ReleaseData:
             self._write_split(target, root, split)
 
     def _write_split(self, target, root: Path, split: str | None) -> None:
-        known = [s for s in self.scenes if s["split"] == split] or [
-            s for s in self.scenes if s["split"] == "test"
-        ]
-        records = CropSet("toy", [self._record(scene) for scene in known], self.toy / "images", Problems())
+        known = [s for s in self.scenes if s["split"] == split]
+        known = known or [s for s in self.scenes if s["split"] == "test"]
+        records = CropSet("drawn", [self._record(scene) for scene in known], self.toy, Problems())
         target.save(records, root, split, Problems())
+        places = getattr(target, "places", lambda record, split: {})
+        for record in records.records:
+            for name, place in places(record, split).items():
+                self._copy(name, root / place)
         photos, written = target.load(root, split, Problems())
-        for scene, record in zip(known, written, strict=True):
-            path = photos / record.photo
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(self.toy / "images" / scene["split"] / f"{scene['id']}.jpg", path)
-            if record.mask is not None:
-                mask = np.zeros(scene["size"][::-1], np.uint8)
-                x1, y1, x2, y2 = np.round(scene["subject"]).astype(int)
-                mask[y1:y2, x1:x2] = 255
-                (photos / record.mask).parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(mask).save(photos / record.mask)
+        for record, again in zip(records.records, written, strict=True):
+            self._copy(record.photo, photos / again.photo)
+            if again.mask is not None:
+                self._copy(record.mask, photos / again.mask)
+
+    def _copy(self, name: str, target: Path) -> None:
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.toy / name, target)
 
     def _record(self, scene: dict) -> CropRecord:
         split, name = scene["split"], scene["id"]
@@ -103,11 +105,18 @@ class ReleaseData:
         rows = np.array([line.split() for line in text.splitlines()], float)
         rows = rows[rows[:, 4] >= 0]
         rows = rows[np.argsort(-rows[:, 4], kind="stable")[:8]]
+        subject = np.array(scene["subject"])
+        mask = np.zeros(scene["size"][::-1], np.uint8)
+        x1, y1, x2, y2 = np.round(subject).astype(int)
+        mask[y1:y2, x1:x2] = 255
+        (self.toy / "masks").mkdir(exist_ok=True)
+        Image.fromarray(mask).save(self.toy / f"masks/{name}.jpg")
         return CropRecord(
             name,
-            f"{split}/{name}.jpg",
+            f"images/{split}/{name}.jpg",
             rows[:, [1, 0, 3, 2]],
             rows[:, 4],
             size=tuple(scene["size"]),
-            subject=np.array(scene["subject"]),
+            subject=subject,
+            mask=f"masks/{name}.jpg",
         )
