@@ -60,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Read the config, audit, print the report."""
     from procrop.engine import launch
-    from procrop.engine.test_overlay import is_overlay, lay_over
+    from procrop.engine.transfer import is_test_part, with_test_part
 
     *config, checkpoint = args.paths
     if len(config) > 1:
@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
             raise launch.UsageError(f"{path}: no such checkpoint file")
     if config:
         cfg = launch.read_config(config[0], None)
-        if is_overlay(cfg):
-            cfg = lay_over(cfg, launch.config_in_checkpoint(checkpoint, None))
+        if is_test_part(cfg):
+            cfg = with_test_part(launch.config_in_checkpoint(checkpoint, None), cfg)
     else:
         cfg = launch.config_in_checkpoint(checkpoint, None)
     launch.check_device(args.device)

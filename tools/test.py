@@ -83,15 +83,15 @@ def test(args: argparse.Namespace) -> None:
 def config_to_test(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config, imported later)
     """The config file, or the checkpoint's, or, for a file that names test data alone, both in one."""
     from procrop.engine import launch
-    from procrop.engine.test_overlay import is_overlay, lay_over
+    from procrop.engine.transfer import is_test_part, with_test_part
 
     if not args.config:
         return launch.config_in_checkpoint(args.checkpoint, args.work_dir)
     cfg = launch.read_config(args.config, args.work_dir)
-    if not is_overlay(cfg):
+    if not is_test_part(cfg):
         return cfg
     try:
-        return lay_over(cfg, launch.config_in_checkpoint(args.checkpoint, None))
+        return with_test_part(launch.config_in_checkpoint(args.checkpoint, None), cfg)
     except ValueError as error:
         raise launch.UsageError(str(error)) from error
 

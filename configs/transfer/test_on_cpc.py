@@ -8,4 +8,7 @@ test_dataloader = dict(
         references=dict(table="data/cpc/neighbours_ava.npz"),
     ),
 )
-test_evaluator = dict(_delete_=True, type="CropIoUDisp", ground_truth="best")
+test_evaluator = [
+    dict(type="CropTopNAccuracy", eps=0.85),
+    dict(type="CropIoUDisp", ground_truth="best"),
+]

@@ -1,4 +1,4 @@
-# SACD as test set of a checkpoint that was trained on anything; see test_on_flms.py. A sample is a photo and a subject.
+# SACD, a record for each subject, as test set of a checkpoint trained on anything; see test_on_flms.py.
 _base_ = ["test_on_flms.py"]
 test_dataloader = dict(
     dataset=dict(

@@ -1,95 +1,117 @@
-"""Small data for every config: each dataset in its own release layout, a gallery with crops, and neighbour tables."""
+"""Small drawn data in the release format of any dataset that a config names, and galleries to go with them."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
+import neighbours  # tools
 import numpy as np
-from mmengine.registry import DefaultScope
+from PIL import Image
+from stand_ins import with_stand_ins
 
 from procrop.datasets.formats import get_format
 from procrop.datasets.problems import Problems
-from procrop.datasets.records import CropSet
-from procrop.datasets.toy import ToySettings, write_toy_dataset
+from procrop.datasets.records import CropRecord, CropSet
+from procrop.datasets.toy import ToySettings, read_scenes, write_toy_dataset
 from procrop.registry import DATASETS
-from procrop.retrieval import GalleryItem, NeighbourTable, build_gallery
+from procrop.retrieval import NeighbourTable, build_gallery
+from procrop.retrieval.gallery_format import GalleryItem
 
-RETRIEVAL = dict(
-    backbone=dict(type="EfficientNetLiteRetrieval", image_size=64, token_grid=(2, 2), token_stride=16),
-    key_transform=dict(type="Normalise"),
-    index=dict(type="FaissIndex", factory="Flat"),
-)
-# dataset class -> name of its format; a class that configs name and this table lacks fails the test
-FORMATS = {
-    "CADDataset": "cad",
-    "CPCDataset": "cpc",
-    "FCDBDataset": "fcdb",
-    "FLMSDataset": "flms",
-    "SACDDataset": "sacd",
-}
+PER_SPLIT, K = 2, 24
+# collections of photos without crops: a config that reads crops of their galleries is wrong
+UNANNOTATED = {"ava", "cgl", "unsplash"}
 
 
 class ReleaseData:
-    """Writes what a config's datasets read, once a kind.
-
-    Args:
-        root: Folder to write into.
-    """
+    """A folder in which the paths that configs name exist; each is made when a config first asks for it."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self._tables = root, {}
-        toy = ToySettings(images=9, gallery=1, splits=(0.5, 0.2, 0.3), size=(160, 120))
-        write_toy_dataset(root / "gaicv2", toy)
-        self._toy = {
-            split: get_format("gaicv2").read(root / "gaicv2", split) for split in ("train", "val", "test")
-        }
-        self.gallery = root / "gallery"
-        found = self._toy["train"]
-        items = [
-            GalleryItem(found.photo_path(r), f"other {r.img_id}", r.boxes.astype(np.float32), r.scores)
-            for r in found.records
-        ]
-        self._built = build_gallery(self.gallery, items, RETRIEVAL, root)
+        self.root, self.toy = root, root / "drawn"
+        settings = ToySettings(images=3 * PER_SPLIT, gallery=6, splits=(1 / 3, 1 / 3, 1 / 3), size=(128, 96))
+        write_toy_dataset(self.toy, settings)
+        self.scenes = read_scenes(self.toy)
+        self.galleries, self.tables = {}, {}
 
-    def folder(self, dataset: dict) -> Path:
-        """The data root for a dataset's config, written when first asked for."""
-        if dataset["type"] == "GAICDataset":
-            name = "gaic" + dataset.get("version", "v2")
-        else:
-            name = FORMATS[dataset["type"]]
-        folder = self.root / name
-        if not folder.exists():
-            self._write(name, folder)
-        return folder
+    def provide(self, cfg) -> None:
+        """Make all that the datasets of a config read; the present folder must be ``root``."""
+        for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+            for dataset in neighbours.leaf_datasets((cfg.get(loader) or {}).get("dataset")):
+                self.write_dataset(dataset["type"], Path(dataset["data_root"]))
+        retrieval = cfg.get("retrieval")
+        for table, job in neighbours.find_jobs(cfg.to_dict(), None).items():
+            gallery = self.gallery(job.gallery, retrieval and with_stand_ins(retrieval.to_dict()))
+            known = (job.gallery, job.datasets)
+            if self.tables.get(table, known)[0] != job.gallery:
+                raise AssertionError(f"{table}: other configs fill it from {self.tables[table][0]}")
+            if table not in self.tables or any(d not in self.tables[table][1] for d in job.datasets):
+                queries = neighbours.list_queries([*self.tables.get(table, (None, []))[1], *job.datasets])
+                NeighbourTable.build(queries, gallery, max(K, job.k)).save(table)
+                self.tables[table] = (job.gallery, [*self.tables.get(table, (None, []))[1], *job.datasets])
 
-    def table(self, dataset: dict) -> Path:
-        """Neighbours of all photos of a dataset's config, found when first asked for."""
-        bare = {k: v for k, v in dataset.items() if k in ("type", "data_root", "split", "version", "strict")}
-        key = str(sorted(bare.items()))
-        if key not in self._tables:
-            with DefaultScope.overwrite_default_scope("procrop"):
-                data = DATASETS.build({**bare, "pipeline": [], "serialize_data": False})
-            infos = [data.get_data_info(i) for i in range(len(data))]
-            queries = [(i["img_id"], i["source_id"], i["img_path"]) for i in infos]
-            path = self.root / f"table{len(self._tables)}.npz"
-            NeighbourTable.build(queries, self._built, 20).save(path)
-            self._tables[key] = path
-        return self._tables[key]
+    def gallery(self, folder: str, retrieval: dict | None):
+        """The gallery of this path, which all configs must want from one encoder."""
+        if folder not in self.galleries:
+            assert retrieval, f"{folder}: a config without `retrieval` cannot be the only one that uses it"
+            annotated = UNANNOTATED.isdisjoint(Path(folder).parts)
+            items = [self._item(scene, annotated) for scene in self.scenes if scene["split"] == "gallery"]
+            built = build_gallery(folder, items, retrieval, self.toy / "gallery")
+            self.galleries[folder] = (built, retrieval)
+        built, made_with = self.galleries[folder]
+        assert retrieval in (None, made_with), f"{folder}: configs want it from several encoders"
+        return built
 
-    def _write(self, name: str, folder: Path) -> None:
+    def _item(self, scene: dict, annotated: bool) -> GalleryItem:
+        width, height = scene["size"]
+        crops = np.array([[0, 0, width, height], [2, 2, width - 2, height - 2]], float)
+        scores = np.array([3.0, 4.0])
+        path = self.toy / "gallery" / f"{scene['id']}.jpg"
+        return GalleryItem(path, None, crops if annotated else None, scores if annotated else None)
+
+    def write_dataset(self, kind: str, root: Path) -> None:
+        """Write all splits of a dataset into a folder, unless it is there."""
+        if root.exists() and any(path.name != "gallery_index" for path in root.iterdir()):
+            return
+        name = getattr(DATASETS.get(kind), "format_name", None)
+        if name is None:  # GAICD, which the toy data follow
+            for part in ("images", "annotations"):
+                shutil.copytree(self.toy / part, root / part)
+            return
         target = get_format(name)
-        records, photos = [], next(iter(self._toy.values())).photos
-        for split, toy in self._toy.items():
-            for r in toy.records:
-                extra = {"split": split}
-                records.append(replace(r, subject=r.boxes[0], scores=_scores(name, r.scores), extra=extra))
-        target.save(CropSet("toy", records, photos), folder, None, Problems())
+        scenes = {split: self._scenes(split) for split in target.splits or (None,)}
+        records = [self._record(scene, split) for split, found in scenes.items() for scene in found]
+        target.save(CropSet("drawn", records, self.toy, Problems()), root, None, Problems())
         for record in records:
-            for source, place in target.places(record).items():
-                (folder / place).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(photos / source, folder / place)
+            for photo, place in target.places(record).items():
+                self._copy(photo, root / place)
 
+    def _scenes(self, split: str | None) -> list[dict]:
+        """Scenes of a split, or those of the test split where the toy data have none of this name."""
+        known = [s for s in self.scenes if s["split"] == split]
+        return known or [s for s in self.scenes if s["split"] == "test"]
 
-def _scores(name: str, scores: np.ndarray) -> np.ndarray | None:
-    """Toy scores on the scale of the format: CPC's annotators gave 0 to 3 points or so, some give none."""
-    return {"cpc": scores - 1.5, "flms": None, "fcdb": None, "sacd": None}.get(name, scores)
+    def _copy(self, name: str, target: Path) -> None:
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.toy / name, target)
+
+    def _record(self, scene: dict, own_split: str | None) -> CropRecord:
+        split, name = scene["split"], scene["id"]
+        text = (self.toy / "annotations" / split / f"{name}.txt").read_text()
+        rows = np.array([line.split() for line in text.splitlines()], float)
+        rows = rows[rows[:, 4] >= 0]
+        rows = rows[np.argsort(-rows[:, 4], kind="stable")[:8]]
+        subject = np.array(scene["subject"])
+        mask = np.zeros(scene["size"][::-1], np.uint8)
+        x1, y1, x2, y2 = np.round(subject).astype(int)
+        mask[y1:y2, x1:x2] = 255
+        (self.toy / "masks").mkdir(exist_ok=True)
+        Image.fromarray(mask).save(self.toy / f"masks/{name}.jpg")
+        return CropRecord(
+            name,
+            f"images/{split}/{name}.jpg",
+            rows[:, [1, 0, 3, 2]],
+            rows[:, 4],
+            size=tuple(scene["size"]),
+            subject=subject,
+            mask=f"masks/{name}.jpg",
+            extra={"split": own_split} if own_split else {},
+        )

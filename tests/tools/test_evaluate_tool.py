@@ -32,6 +32,7 @@ def flms(tmp_path_factory):
     records = [CropRecord(name, f"{name}.jpg", boxes) for name, boxes in crops.items()]
     from procrop.datasets.problems import Problems
 
+    (root / "image").mkdir()
     get_format("flms").save(CropSet("flms", records, root / "image"), root, None, Problems())
     for name, size in SIZES.items():
         Image.new("RGB", size).save(root / "image" / f"{name}.jpg")

@@ -1,0 +1,204 @@
+"""What tools/ablate.py runs, leaves alone, says and writes; the trainings are faked."""
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path += [str(ROOT / "tools"), str(ROOT / "tests/apis")]
+
+import ablate  # noqa: E402
+from ablation_cases import FakeTools  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """Ten test photos."""
+    from procrop.datasets.toy import ToySettings, write_toy_dataset
+
+    out = tmp_path_factory.mktemp("ablate") / "toy"
+    write_toy_dataset(out, ToySettings(images=10, gallery=0, splits=(0.0, 0.0, 1.0), size=(128, 96)))
+    return out
+
+
+@pytest.fixture
+def tools(tmp_path, toy, monkeypatch):
+    return FakeTools(tmp_path / "fake", toy, monkeypatch)
+
+
+@pytest.fixture
+def ablation(tools, tmp_path):
+    """Runs the tool on the folder of configs."""
+
+    def call(*args):
+        return ablate.main([str(tools.configs), "--out", str(tmp_path / "out"), "--resamples", "500", *args])
+
+    call.out = tmp_path / "out"
+    return call
+
+
+def rows(out):
+    """Lines of table.csv by config and score."""
+    with open(out / "table.csv") as file:
+        return {(row["config"], row["metric"]): row for row in csv.DictReader(file)}
+
+
+def test_means_spreads_and_differences(ablation, tools, capsys):
+    assert ablation("--seeds", "0", "1") == 0
+    table = rows(ablation.out)
+    for name, x in (("k00", 0), ("k01", 1), ("k06", 6)):
+        row = table[name, "crop/iou@1"]
+        means = [tools.iou[name, seed].mean() for seed in (0, 1)]
+        assert float(row["mean"]) == pytest.approx(np.mean(means), abs=1e-9)
+        assert float(row["std"]) == pytest.approx(abs(means[0] - means[1]) / np.sqrt(2), abs=1e-9)
+        assert (float(row["x"]), row["seeds"]) == (x, "2")
+    change = np.mean([tools.iou["k06", s] - tools.iou["k00", s] for s in (0, 1)], axis=0)
+    row = table["k06", "crop/iou@1"]
+    assert float(row["difference"]) == pytest.approx(change.mean(), abs=1e-9)
+    error = change.std() / np.sqrt(len(change))
+    assert float(row["high"]) - float(row["low"]) == pytest.approx(2 * 1.96 * error, rel=0.25)
+    assert row["reference"] == "k00" and table["k00", "crop/iou@1"]["difference"] == ""
+    text = (ablation.out / "report.md").read_text()
+    assert "| k06 | 0 1 | " in text and f"{change.mean():+.4f} (" in text and "10 photos" in text
+    assert text.strip() in capsys.readouterr().out
+    results = json.loads((ablation.out / "results.json").read_text())
+    assert set(results["runs"]) == {f"k{k} seed {s}" for k in ("00", "01", "06") for s in (0, 1)}
+
+
+def test_what_is_finished_is_not_done_again(ablation, tools):
+    assert ablation() == 0
+    assert len(tools.calls()) == 6
+    pictures = {path: path.read_bytes() for path in ablation.out.glob("*.*")}
+    assert len(pictures) == 4
+    assert ablation() == 0 and not tools.calls()
+    assert {path: path.read_bytes() for path in pictures} == pictures
+    assert ablation("--seeds", "0", "1") == 0
+    assert [line.split()[:3] for line in tools.calls()] == [
+        [what, f"k{k}", "1"] for what in ("test", "train") for k in ("00", "01", "06")
+    ]
+
+
+def test_a_failed_run_is_reported_and_the_others_go_on(ablation, tools, capsys):
+    tools.trouble("k01", 1)
+    assert ablation() == 1
+    said = capsys.readouterr()
+    assert "k01 seed 0: FAILED: train.py ended with 1" in said.err and "error: the disk is full" in said.err
+    assert {name for name, _ in rows(ablation.out)} == {"k00", "k06"}
+    assert "## Without results\n\n- k01 seed 0: train.py ended with 1" in said.out
+    tools.calls()
+    assert ablation() == 0
+    assert [line.split()[1] for line in tools.calls()] == ["k01", "k01"]
+    assert "Without results" not in capsys.readouterr().out
+
+
+def test_an_interrupted_training_goes_on(ablation, tools, capsys):
+    tools.trouble("k00", 130)
+    assert ablation() == 130
+    assert "interrupted" in capsys.readouterr().err and not (ablation.out / "report.md").exists()
+    tools.calls()
+    assert ablation() == 0
+    assert [line for line in tools.calls() if "train k00" in line][0].split()[3] == "auto"
+
+
+@pytest.mark.parametrize("more", [[], ["--only-report"]])
+def test_results_of_other_settings_are_refused(ablation, tools, capsys, more):
+    assert ablation() == 0
+    tools.calls()
+    assert ablation("--cfg-options", "train_cfg.max_epochs=3", *more) == 2
+    assert "holds results of other settings (digest, options changed since)" in capsys.readouterr().err
+    config = tools.configs / "k01.py"
+    config.write_text(config.read_text().replace("k=1", "k=2"))
+    assert ablation(*more) == 2
+    assert "k01/seed0: holds results of other settings (digest changed since)" in capsys.readouterr().err
+    assert not tools.calls()
+
+
+def test_only_report_runs_nothing(ablation, tools, capsys):
+    assert ablation("--only-report") == 2
+    assert "no finished test" in capsys.readouterr().err
+    tools.trouble("k06", 1)
+    assert ablation() == 1
+    tools.calls()
+    assert ablation("--only-report", "--metrics", "crop/iou@*") == 0
+    assert not tools.calls()
+    text = capsys.readouterr().out
+    assert "| config | seeds | crop/iou@1 | crop/iou@2 | crop/iou@3 | crop/iou@avg |" in text
+    assert "- k06 seed 0: not finished" in text
+
+
+def test_further_test_sets(ablation, tools, toy):
+    part = tools.folder / "test_on_toy.py"
+    part.write_text(
+        f"_base_ = [{str(ROOT / 'configs/transfer/test_on_gaicv2.py')!r}]\n"
+        f"test_dataloader = dict(dataset=dict(data_root={str(toy)!r}))\n"
+    )
+    assert ablation("--test-on", str(part)) == 0
+    assert "test k06 0 test_on_toy" in tools.calls()
+    text = (ablation.out / "report.md").read_text()
+    assert f"## GAICDataset {toy} test, " in text and f"## test_on_toy: GAICDataset {toy} test, " in text
+    part.write_text(part.read_text() + "test_evaluator = [dict(type='CropIoUDisp')]\n")
+    assert ablation("--test-on", str(part)) == 0  # another test set now: only its tests are old
+    assert tools.calls() == [f"test k{k} 0 test_on_toy" for k in ("00", "01", "06")]
+
+
+def test_jobs_share_the_cores(ablation, tools, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert ablation("--jobs", "3") == 0
+    assert {line.split()[4] for line in tools.calls() if line.startswith("train")} == {"2"}
+
+
+def test_predictions_of_another_test_give_no_intervals(ablation, tools, capsys):
+    assert ablation() == 0
+    tools.spoil(ablation.out, "k06")
+    assert ablation() == 0
+    text = capsys.readouterr().out
+    assert "No intervals: " in text and "its predictions give " in text
+    assert all(row["difference"] == "" for row in rows(ablation.out).values())
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--reference", "k07"], "no such config; there are: k00, k01, k06"),
+        (["--x", "optimizer.lrr"], "no number at optimizer.lrr"),
+        (["--jobs", "0"], "--jobs must be 1 or more"),
+        (["--seeds", "1", "1"], "different numbers"),
+        (["--cfg-options", "train_cfg.max_epoch=1"], "max_epochs"),
+        (["--test-on", str(ROOT / "configs/procrop_toy.py")], "names a model, and a test set is wanted"),
+    ],
+)
+def test_bad_usage(ablation, tools, capsys, args, words):
+    assert ablation(*args) == 2
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said and not tools.calls()
+
+
+def test_a_metric_that_is_not_there(ablation, capsys):
+    assert ablation("--metrics", "crop/iuo@1") == 2
+    assert "--metrics crop/iuo@1: no such figure; there are: " in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_real_trainings(tmp_path, toy):
+    """Two configs without references, an epoch each; the table has what tools/test.py found."""
+    for name in ("narrow", "wide"):
+        queries = dict(narrow=8, wide=24)[name]
+        (tmp_path / f"{name}.py").write_text(
+            f"_base_ = [{str(ROOT / 'configs/baselines/cdetr_toy.py')!r}]\n"
+            f"model = dict(bbox_head=dict(num_queries={queries}))\n"
+        )
+    loaders = [f"{split}_dataloader.dataset.{item}" for split in ("train", "val") for item in ("split=test",)]
+    options = [*loaders, "train_cfg.max_epochs=1"]
+    options += [f"{split}_dataloader.dataset.data_root={toy}" for split in ("train", "val", "test")]
+    args = [str(tmp_path / f"{name}.py") for name in ("narrow", "wide")]
+    out = tmp_path / "out"
+    assert ablate.main([*args, "--out", str(out), "--jobs", "2", "--cfg-options", *options]) == 0
+    table = rows(out)
+    found = json.loads((out / "wide/seed0/tests/own/test_metrics.json").read_text())
+    assert float(table["wide", "crop/iou@1"]["mean"]) == pytest.approx(found["crop/iou@1"])
+    assert table["wide", "crop/iou@1"]["low"] and table["wide", "crop/iou@1"]["x"] == "24"
