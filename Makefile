@@ -16,8 +16,8 @@ setup: ## make .venv with every package in its verified version
 quickstart: setup ## see all of ProCrop at work on toy data, on a CPU
 	$(PY) tools/quickstart.py
 
-test: setup ## run the tests
-	$(PY) -m pytest
+test: setup ## run the tests, a process per core (at most four), one thread each
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: setup ## check style, imports, type hints and formatting
 	$(PY) -m ruff check .

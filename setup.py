@@ -36,7 +36,7 @@ EXTRAS_REQUIRE = {
     "elasticsearch": ["elasticsearch>=8.12"],
     "generation": ["diffusers>=0.30", "accelerate>=0.33", "openai>=1.40"],
     "demo": ["gradio>=4.44"],
-    "dev": ["packaging>=23", "pytest>=8", "pytest-timeout>=2.3", "ruff>=0.6"],
+    "dev": ["packaging>=23", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.5", "ruff>=0.6"],
 }
 
 

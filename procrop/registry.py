@@ -17,7 +17,23 @@ TASK_UTILS = Registry(
 )
 # one class per dataset file format
 DATASETS = Registry(
-    "dataset", parent=mmdet_registry.DATASETS, scope=_SCOPE, locations=["procrop.datasets.gaic"]
+    "dataset",
+    parent=mmdet_registry.DATASETS,
+    scope=_SCOPE,
+    locations=[
+        "procrop.datasets.cad",
+        "procrop.datasets.cad_authors",
+        "procrop.datasets.coco",
+        "procrop.datasets.cpc",
+        "procrop.datasets.fcdb",
+        "procrop.datasets.flms",
+        "procrop.datasets.gaic",
+        "procrop.datasets.hcic",
+        "procrop.datasets.icdb",
+        "procrop.datasets.jsonl",
+        "procrop.datasets.sacd",
+        "procrop.datasets.ugcrop5k",
+    ],
 )
 # steps from a dataset's record to the model's input
 TRANSFORMS = Registry(

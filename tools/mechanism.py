@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does retrieval do what it is for? Hidden-style photos, whose best crop only the references tell.
 
-    python tools/mechanism.py [--out work_dirs/mechanism] [--seeds 0 1 2] [--families 200] [--jobs 2]
+    python tools/mechanism.py [--out work_dirs/mechanism] [--seeds 0 1 2] [--families 200] [--jobs 2] [--model NAME]
 
 For each seed: draws the photos, builds the gallery and the neighbour table, trains three models (without references,
 with random ones, with retrieved ones) through tools/train.py, and tests them on unseen families with several
@@ -40,6 +40,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--jobs", type=int, default=2, help="seeds at work at once, one thread each (default 2)"
     )
+    parser.add_argument(
+        "--model",
+        choices=["hidden_style", "gaic_hidden_style"],
+        default="hidden_style",
+        help="configs/mechanism/<model>.py and its blind twin: the DETR head (default), or the anchor-based head",
+    )
     parser.add_argument("--epochs", type=int, help="shorter or longer training than the config's")
     return parser.parse_args()
 
@@ -64,7 +70,7 @@ class Study:
         for path in sorted((ROOT / "configs").rglob("*.py")):
             digest.update(path.read_bytes())
         settings = dict(families=a.families, test_families=a.test_families, epochs=a.epochs, seed=self.seed)
-        settings["configs"] = digest.hexdigest()
+        settings |= dict(configs=digest.hexdigest(), model=a.model)
         record = self.folder / "settings.json"
         if record.exists() and json.loads(record.read_text()) != settings:
             raise SystemExit(
@@ -91,7 +97,7 @@ class Study:
         retrieval = "configs/_base_/retrieval/efficientnet_lite0.py"
         self.call("gallery.py", "build", index, "--photos", self.data / "gallery", "--retrieval", retrieval)
         if not (self.data / "neighbours.npz").exists():
-            config = "configs/mechanism/hidden_style.py"
+            config = f"configs/mechanism/{a.model}.py"
             self.call("neighbours.py", config, "--k", 10, "--cfg-options", *self.options("retrieved"))
 
     def make_tables(self) -> None:
@@ -160,7 +166,7 @@ class Study:
         work = self.folder / model
         if (work / "trained").exists():
             return
-        config = "configs/mechanism/hidden_style" + ("_blind" if model == "blind" else "") + ".py"
+        config = f"configs/mechanism/{self.args.model}{'_blind' if model == 'blind' else ''}.py"
         args = ["--work-dir", work, "--seed", self.seed, "--resume", "auto"]
         self.call("train.py", config, *args, "--cfg-options", *self.options(model))
         (work / "trained").touch()

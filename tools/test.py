@@ -2,10 +2,12 @@
 """Measure a checkpoint on the test set of its config.
 
     python tools/test.py CHECKPOINT                 # with the config inside the checkpoint
-    python tools/test.py CONFIG CHECKPOINT          # with another one, e.g. another test set
+    python tools/test.py CONFIG CHECKPOINT          # with another one
+    python tools/test.py configs/transfer/test_on_flms.py CHECKPOINT   # other test data, all else as trained
 
 --dump writes one JSON line per photo: {"img_id", "size": [width, height], "boxes": [[x1, y1, x2, y2], ...], "scores"},
-boxes in pixels of the upright original photo, best first. The figures also go to <work dir>/test_metrics.json.
+boxes in pixels of the upright original photo, best first; tools/evaluate.py reads it. The figures also go to
+<work dir>/test_metrics.json, and in the form of the paper's tables to test_metrics.md.
 What counts, strongest first: named options, then --cfg-options, then the config. Exit codes as for tools/train.py.
 """
 
@@ -48,7 +50,7 @@ def test(args: argparse.Namespace) -> None:
 
     if not Path(args.checkpoint).is_file():
         raise launch.UsageError(f"{args.checkpoint}: no such checkpoint file")
-    cfg = launch.read_config(args.config, args.work_dir) if args.config else config_inside(args)
+    cfg = config_to_test(args)
     launch.check_device(args.device)
     launch.check_folders(cfg, args.cfg_options, ("test",))
     launch.finish_config(cfg, args.cfg_options)
@@ -57,33 +59,49 @@ def test(args: argparse.Namespace) -> None:
     if cfg.get("test_dataloader") is None:
         raise launch.UsageError("the config has no test_dataloader: nothing to test on")
     figures = Path(cfg.work_dir, "test_metrics.json")
-    launch.check_outputs(cfg.work_dir, [args.dump, figures])
+    table = figures.with_suffix(".md")
+    launch.check_outputs(cfg.work_dir, [args.dump, figures, table])
     launch.check_data(cfg, ("test",))
 
     from mmengine.dist import is_main_process  # after the checks, which take less time than these imports
 
     from procrop.engine.prediction_dump import PredictionDump
     from procrop.engine.runner import CropRunner
-    from procrop.io.atomic import write_json
+    from procrop.io.atomic import write_json, write_text
 
     runner = CropRunner.from_cfg(cfg)
     if args.dump:
         runner.test_evaluator.metrics.append(PredictionDump(args.dump))
     metrics = runner.test()
     if is_main_process():
-        write_json(figures, plain_numbers(metrics))
+        numbers = plain_numbers(metrics)
+        write_json(figures, numbers)
+        write_text(table, table_rows(numbers, Path(cfg.work_dir).name, str(cfg.test_dataloader.dataset.type)))
         print("\n".join(f"{key:<40} {value}" for key, value in metrics.items()))
 
 
-def config_inside(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config, imported later)
-    """The config that the checkpoint carries, with the work folder settled."""
+def config_to_test(args: argparse.Namespace):  # noqa: ANN201 (an mmengine Config, imported later)
+    """The config file, or the checkpoint's, or, for a file that names test data alone, both in one."""
     from procrop.engine import launch
-    from procrop.engine.checkpoint import load_checkpoint_file
-    from procrop.engine.config_text import checkpoint_config
+    from procrop.engine.test_overlay import is_overlay, lay_over
 
-    cfg = checkpoint_config(load_checkpoint_file(args.checkpoint), args.checkpoint)
-    launch.settle_work_dir(cfg, args.work_dir, Path(args.checkpoint).resolve().parent.name)
-    return cfg
+    if not args.config:
+        return launch.config_in_checkpoint(args.checkpoint, args.work_dir)
+    cfg = launch.read_config(args.config, args.work_dir)
+    if not is_overlay(cfg):
+        return cfg
+    try:
+        return lay_over(cfg, launch.config_in_checkpoint(args.checkpoint, None))
+    except ValueError as error:
+        raise launch.UsageError(str(error)) from error
+
+
+def table_rows(figures: dict, name: str, dataset: str) -> str:
+    """The figures as a row of the paper's table that suits the dataset's class, with the floors below."""
+    from procrop.evaluation.paper_table import form_of, paper_table
+
+    form = form_of(dataset, figures)
+    return f"{form.title}\n\n{paper_table(form, {name: figures}, figures)}"
 
 
 def plain_numbers(metrics: dict) -> dict:

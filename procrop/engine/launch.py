@@ -20,7 +20,8 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from procrop.datasets.base import DatasetNotFoundError
-from procrop.engine.checkpoint import CheckpointError
+from procrop.engine.checkpoint import CheckpointError, load_checkpoint_file
+from procrop.engine.config_text import checkpoint_config
 from procrop.engine.config_validation import ConfigError, merge_cfg_options, validate_config
 from procrop.engine.quiet import quieten
 from procrop.registry import DATASETS
@@ -45,6 +46,18 @@ def read_config(path: str, work_dir: str | None) -> Config:
     except Exception as error:  # a config is Python: it may fail in any way
         raise UsageError(f"{path}: cannot be read as a config ({type(error).__name__}: {error})") from error
     settle_work_dir(cfg, work_dir, Path(path).stem)
+    return cfg
+
+
+def config_in_checkpoint(path: str, work_dir: str | None) -> Config:
+    """The config that a checkpoint carries; without ``--work-dir`` the run writes where its own config says, or to
+    ``work_dirs/<folder of the checkpoint>``.
+
+    Raises:
+        CheckpointError: The checkpoint is missing, damaged or holds no config.
+    """
+    cfg = checkpoint_config(load_checkpoint_file(path), path)
+    settle_work_dir(cfg, work_dir, Path(path).resolve().parent.name)
     return cfg
 
 

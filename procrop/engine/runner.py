@@ -17,6 +17,7 @@ from procrop.engine.config_text import checkpoint_config
 from procrop.engine.quiet import quieten
 from procrop.engine.reference_shape import fill_reference_shapes
 from procrop.engine.resume import config_changes, find_resumable_checkpoint
+from procrop.engine.run_config import RunConfig
 
 
 @RUNNERS.register_module()
@@ -29,9 +30,9 @@ class CropRunner(Runner):
         load_strict: Whether ``load_from`` must fit the model exactly (default ``True``). Resuming always must.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args, cfg: Config | dict | None = None, **kwargs) -> None:
         install_safe_loading()
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, cfg=None if cfg is None else RunConfig.of(cfg), **kwargs)
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> "CropRunner":

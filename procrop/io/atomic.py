@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -73,6 +73,48 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Write ``text`` to ``path`` atomically as UTF-8."""
     with atomic_write(path, "w") as file:
         file.write(text)
+
+
+def write_many(files: Iterable[tuple[str | os.PathLike, bytes]]) -> None:
+    """Write many files, each of them whole or absent, and wait for the disk once instead of once a file.
+
+    No target is touched before all of them have reached the disk. Of two entries of one path, the later counts.
+
+    Args:
+        files: (path, content), taken one by one; parent folders are made.
+
+    Raises:
+        OSError: As :func:`atomic_write`; the temporary files are removed.
+    """
+    pending: dict[Path, Path] = {}
+    folders: set[Path] = set()
+    try:
+        for path, data in files:
+            path = Path(path)
+            if path.parent not in folders:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(path.parent)
+            pending[path] = temporary_name(path)
+            pending[path].write_bytes(data)
+        os.sync()
+        for temporary in pending.values():
+            _flush(temporary)  # nothing is left to wait for, but an error of the disk is told here alone
+        for path, temporary in pending.items():
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary in pending.values():
+            temporary.unlink(missing_ok=True)
+        raise
+    for folder in folders:
+        sync_folder(folder)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | os.PathLike, obj: Any) -> None:  # noqa: ANN401 (any JSON value)

@@ -107,36 +107,49 @@ def aspect_ratio(boxes: ArrayLike) -> np.ndarray:
 
 
 def _pairwise(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Shape (N, 4) and (M, 4) boxes to broadcast over pairs: (N, 1, 4) and (1, M, 4)."""
+    """Bring (..., N, 4) and (..., M, 4) boxes to edges that broadcast over pairs: (4, ..., N, 1), (4, ..., 1, M).
+
+    The four edges lie apart in memory, so that what follows runs over whole rows of numbers.
+    """
     a, b = _as_boxes(a), _as_boxes(b)
-    if a.ndim != 2 or b.ndim != 2:
+    if a.ndim < 2 or b.ndim < 2:
         raise ValueError(f"pairs are made of (N, 4) and (M, 4) boxes, got shapes {a.shape} and {b.shape}")
-    return a[:, None, :], b[None, :, :]
+    a, b = (np.ascontiguousarray(np.moveaxis(boxes, -1, 0)) for boxes in (a, b))
+    return a[..., :, None], b[..., None, :]
+
+
+def _edge_area(edges: np.ndarray) -> np.ndarray:
+    """Area of boxes whose four edges are the first axis."""
+    return np.maximum(edges[2] - edges[0], 0.0) * np.maximum(edges[3] - edges[1], 0.0)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Areas of intersection and of union, each (N, M), of broadcast ``xyxy`` boxes."""
-    low = np.maximum(a[..., :2], b[..., :2])
-    high = np.minimum(a[..., 2:], b[..., 2:])
-    intersection = np.prod(np.maximum(high - low, 0.0), axis=-1)
-    return intersection, box_area(a) + box_area(b) - intersection
+    """Areas of intersection and of union, each (..., N, M), of what :func:`_pairwise` gives."""
+    sides = []
+    for low, high in ((0, 2), (1, 3)):
+        side = np.minimum(a[high], b[high])
+        side -= np.maximum(a[low], b[low])
+        sides.append(np.maximum(side, 0.0, out=side))
+    intersection = np.multiply(*sides, out=sides[0])
+    union = np.add(_edge_area(a), _edge_area(b), out=sides[1])
+    union -= intersection
+    return intersection, union
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Divide, with 0 where the denominator is 0 (two boxes of no area)."""
-    safe = denominator != 0
-    return np.where(safe, numerator / np.where(safe, denominator, 1.0), 0.0)
+    """Divide areas, with 0 where the denominator is 0 (two boxes of no area)."""
+    return numerator / np.maximum(denominator, np.finfo(np.float64).tiny)
 
 
 def box_iou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Intersection over union of every pair.
 
     Args:
-        a: (N, 4) ``xyxy``.
-        b: (M, 4) ``xyxy`` in the same frame.
+        a: (..., N, 4) ``xyxy``.
+        b: (..., M, 4) ``xyxy`` in the same frame; leading axes, e.g. one of photos, broadcast.
 
     Returns:
-        (N, M) float64 in [0, 1]; 0 for two boxes of no area; NaN where a box holds NaN.
+        (..., N, M) float64 in [0, 1]; 0 for two boxes of no area; NaN where a box holds NaN.
 
     Raises:
         ValueError: If an input is not a list of boxes.
@@ -159,27 +172,40 @@ def box_giou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """
     a, b = _pairwise(a, b)
     intersection, union = _overlap(a, b)
-    low = np.minimum(a[..., :2], b[..., :2])
-    high = np.maximum(a[..., 2:], b[..., 2:])
-    enclosing = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    hull = [*(np.minimum(a[i], b[i]) for i in (0, 1)), *(np.maximum(a[i], b[i]) for i in (2, 3))]
+    enclosing = _edge_area(np.stack(hull))
     return _ratio(intersection, union) - _ratio(enclosing - union, enclosing)
 
 
-def boundary_displacement(a: ArrayLike, b: ArrayLike, size: tuple[float, float]) -> np.ndarray:
+def boundary_displacement(a: ArrayLike, b: ArrayLike, size: ArrayLike) -> np.ndarray:
     """Mean distance of the four edges of every pair, each as a share of the side it moves along.
 
     Disp = 1/4 [(|dx1| + |dx2|) / W + (|dy1| + |dy2|) / H].
 
     Args:
-        a: (N, 4) ``xyxy`` pixels.
-        b: (M, 4) ``xyxy`` pixels of the same photo.
-        size: The photo's (width, height).
+        a: (..., N, 4) ``xyxy`` pixels.
+        b: (..., M, 4) ``xyxy`` pixels of the same photo; leading axes, e.g. one of photos, broadcast.
+        size: The photo's (width, height), or (..., 2) for leading axes.
 
     Returns:
-        (N, M) float64; at most 1 for boxes inside the photo.
+        (..., N, M) float64; at most 1 for boxes inside the photo.
 
     Raises:
         ValueError: If an input is not a list of boxes or the size is not positive.
     """
     a, b = _pairwise(a, b)
-    return np.mean(np.abs(a - b) / _scale(size), axis=-1)
+    size = np.asarray(size, dtype=np.float64)
+    if size.shape[-1:] != (2,) or not (size > 0).all():
+        raise ValueError(f"a photo's size is (width, height), both above 0, got {size.tolist()}")
+    total = None
+    for axis in (0, 1):
+        shift = _distance(a[axis], b[axis])
+        shift += _distance(a[axis + 2], b[axis + 2])
+        shift /= size[..., axis, None, None]
+        total = shift if total is None else np.add(total, shift, out=total)
+    return np.divide(total, 4.0, out=total)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    difference = np.subtract(a, b)
+    return np.abs(difference, out=difference)

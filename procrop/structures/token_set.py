@@ -18,14 +18,17 @@ class TokenSet:
         tokens: (B, n, d) float features.
         pos: (B, n, d) float positional encoding, added to queries and keys by whoever attends; None = zero.
         mask: (B, n) bool, True = ignore (padded or absent); None means that every token counts.
+        grid: (rows, columns) of the raster on which the tokens lie, row by row; n is a multiple of rows · columns, one
+            raster after another (the references of a photo). None where tokens lie on no raster.
 
     Raises:
-        ValueError: If the shapes do not agree or the mask is not boolean.
+        ValueError: If the shapes do not agree, the mask is not boolean or n is no multiple of the grid.
     """
 
     tokens: Tensor
     pos: Tensor | None = None
     mask: Tensor | None = None
+    grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.tokens.ndim != 3:
@@ -41,6 +44,8 @@ class TokenSet:
                 )
             if str(self.mask.dtype) != "torch.bool":
                 raise ValueError(f"mask must be bool with True = ignore, got {self.mask.dtype}")
+        if self.grid is not None and self.tokens.shape[1] % (self.grid[0] * self.grid[1]):
+            raise ValueError(f"{self.tokens.shape[1]} tokens are no whole number of rasters {self.grid}")
 
     @property
     def num_tokens(self) -> int:
@@ -52,7 +57,7 @@ class TokenSet:
         """Join sets of one batch along the token axis, in the given order.
 
         A zero ``pos`` or an all-False ``mask`` is filled in for a set without one only if another set has
-        one; when none has, the result has none either.
+        one; when none has, the result has none either. Joined sets lie on no one raster: several have no grid.
 
         Args:
             sets: At least one set; all with the same B and d.

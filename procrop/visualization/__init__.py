@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contact_sheet": ["ContactSheet", "SheetRow"],
         "crop_overlay": ["cut_crop", "draw_crops", "rank_colour"],
         "fonts": ["fit_text", "load_font"],
+        "model_sheet": ["ModelCrops", "ModelRow", "ModelSheet"],
     },
 )

@@ -35,17 +35,19 @@ class SheetRow:
         title: name of the photo.
         photo: (H, W, 3) uint8 RGB; None for a photo that was rejected.
         boxes: (n, 4) crops, best first, xyxy in pixels of ``photo``.
-        scores: (n,) their scores.
+        scores: (n,) their scores; None writes none.
         references: (thumbnail (h, w, 3) uint8 or None when its file is gone, similarity) of each, nearest first.
-        note: a line in place of the pictures, why the photo was rejected.
+        note: a line in place of the pictures, why the photo was rejected; beside pictures, one behind the title.
+        subject: (4,) xyxy of what the crops are for, or None.
     """
 
     title: str
     photo: np.ndarray | None = None
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
-    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    scores: np.ndarray | None = field(default_factory=lambda: np.zeros(0))
     references: Sequence[tuple[np.ndarray | None, float]] = ()
     note: str = ""
+    subject: np.ndarray | None = None
 
 
 class ContactSheet(PagedSheet):
@@ -91,18 +93,19 @@ class ContactSheet(PagedSheet):
         return self._crop_left(self.crops) + GAP
 
     def _draw_row(self, row: SheetRow) -> Image.Image:
-        size = f"{row.photo.shape[1]} × {row.photo.shape[0]}"
+        size = row.note or f"{row.photo.shape[1]} × {row.photo.shape[0]}"
         canvas, draw = self.blank_row(TITLE + _HEIGHT + CAPTION + 2 * GAP, row.title, size)
         top = GAP + TITLE
-        shown = draw_crops(
-            row.photo, row.boxes[: self.crops], row.scores[: self.crops], (_PHOTO_WIDTH, _HEIGHT)
-        )
+        scores = None if row.scores is None else row.scores[: self.crops]
+        room = (_PHOTO_WIDTH, _HEIGHT)
+        shown = draw_crops(row.photo, row.boxes[: self.crops], scores, room, row.subject)
         canvas.paste(Image.fromarray(shown), (MARGIN, top))
         for rank, box in enumerate(row.boxes[: self.crops]):
             crop = scale_to_fit(cut_crop(row.photo, box), (_CROP_WIDTH, _HEIGHT))
             left = self._crop_left(rank)
             canvas.paste(crop, (left, top))
-            _draw_caption(draw, (left, top + crop.height), rank, box, float(row.scores[rank]))
+            score = None if scores is None else float(scores[rank])
+            _draw_caption(draw, (left, top + crop.height), rank, box, score)
         if self.references:
             self._draw_references(canvas, draw, row.references, top)
         return canvas
@@ -136,14 +139,15 @@ def _reference_span() -> int:
 
 
 def _draw_caption(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], rank: int, box: np.ndarray, score: float
+    draw: ImageDraw.ImageDraw, place: tuple[int, int], rank: int, box: np.ndarray, score: float | None
 ) -> None:
     """Write a crop's score and size under it, behind a square in the colour of its frame."""
     left, middle = place[0], place[1] + 15
     draw.rectangle((left, middle - 6, left + 12, middle + 6), fill=rank_colour(rank))
     width, height = (round(float(side)) for side in (box[2] - box[0], box[3] - box[1]))
     bold, font = load_font(14, bold=True), load_font(14)
-    draw.text((left + 20, middle), f"{score:.3f}", INK, bold, anchor="lm")
-    draw.text(
-        (left + 20 + bold.getlength("0.000") + 12, middle), f"{width} × {height}", GREY, font, anchor="lm"
-    )
+    left += 20
+    if score is not None:
+        draw.text((left, middle), f"{score:.3f}", INK, bold, anchor="lm")
+        left += bold.getlength("0.000") + 12
+    draw.text((left, middle), f"{width} × {height}", GREY, font, anchor="lm")

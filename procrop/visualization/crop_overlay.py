@@ -63,6 +63,8 @@ def draw_crops(
     boxes: np.ndarray,
     scores: np.ndarray | None = None,
     room: tuple[int, int] | None = None,
+    subject: np.ndarray | None = None,
+    labels: bool = True,
 ) -> np.ndarray:
     """Draw crops as coloured frames with rank and score, the best one on top.
 
@@ -72,24 +74,69 @@ def draw_crops(
         scores: (n,) scores to write beside the ranks, or None.
         room: (width, height) in pixels to scale the photo into before drawing, so that lines and text stay sharp;
             None keeps the photo's size.
+        subject: (4,) xyxy in pixels of ``photo``: the box of what the crops are for, drawn dashed; or None.
+        labels: whether ranks and scores are written at all.
 
     Returns:
         (h, w, 3) uint8 RGB; ``photo`` itself is left as it was.
     """
     image = scale_to_fit(photo, room) if room else Image.fromarray(photo)
-    factor = np.array([image.width / photo.shape[1], image.height / photo.shape[0]] * 2)
-    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * factor
-    unit = max(1.0, min(image.size) / 260)
+    boxes = _boxes_in(image, photo, boxes)
+    unit = _unit(image)
     draw = ImageDraw.Draw(image)
+    if subject is not None:
+        _draw_dashed(
+            draw, _whole_pixels(_boxes_in(image, photo, subject)[0], image.width, image.height), unit
+        )
     for rank in range(len(boxes) - 1, -1, -1):
         frame = _whole_pixels(boxes[rank], image.width, image.height)
         _draw_frame(draw, frame, rank_colour(rank), unit)
     taken: list[tuple[int, int, int, int]] = []
-    for rank, box in enumerate(boxes):
+    for rank, box in enumerate(boxes if labels else ()):
         text = str(rank + 1) if scores is None else f"{rank + 1}  {scores[rank]:.2f}"
         frame = _whole_pixels(box, image.width, image.height)
         _draw_label(draw, frame, text, rank_colour(rank), unit, taken, image.size)
     return np.asarray(image)
+
+
+def outline_boxes(
+    image: Image.Image, photo: np.ndarray, boxes: np.ndarray, colour: tuple[int, int, int], thin: bool = False
+) -> None:
+    """Draw frames of one colour into a picture of a photo, the first one on top.
+
+    Args:
+        image: the photo, at any size; drawn into.
+        photo: (H, W, 3) the photo itself, whose pixels the boxes are in.
+        boxes: (n, 4) xyxy.
+        colour: RGB.
+        thin: draw them without a white rim, for many at a time.
+    """
+    draw, unit = ImageDraw.Draw(image), _unit(image)
+    for box in _boxes_in(image, photo, boxes)[::-1]:
+        frame = _whole_pixels(box, image.width, image.height)
+        if thin:
+            draw.rectangle((*frame[:2], frame[2] - 1, frame[3] - 1), outline=colour, width=round(1.5 * unit))
+        else:
+            _draw_frame(draw, frame, colour, unit)
+
+
+def shade_outside(image: Image.Image, photo: np.ndarray, box: Sequence[float], share: float = 0.55) -> None:
+    """Darken what a crop leaves out, in a picture of a photo; arguments as for :func:`outline_boxes`."""
+    left, top, right, bottom = _whole_pixels(_boxes_in(image, photo, box)[0], image.width, image.height)
+    inside = image.crop((left, top, right, bottom))
+    image.paste(Image.blend(image, Image.new("RGB", image.size), share))
+    image.paste(inside, (left, top))
+
+
+def _boxes_in(image: Image.Image, photo: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """(n, 4) boxes from pixels of the photo to those of a picture of it."""
+    factor = np.array([image.width / photo.shape[1], image.height / photo.shape[0]] * 2)
+    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * factor
+
+
+def _unit(image: Image.Image) -> float:
+    """What lines and letters are multiplied by."""
+    return max(1.0, min(image.size) / 260)
 
 
 def _draw_frame(
@@ -101,6 +148,19 @@ def _draw_frame(
     if right - left > 2 * rim and bottom - top > 2 * rim:
         inner = (left + rim, top + rim, right - 1 - rim, bottom - 1 - rim)
         draw.rectangle(inner, outline=colour, width=line)
+
+
+def _draw_dashed(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], unit: float) -> None:
+    """A frame of black and white dashes, which is seen on every photo and is the colour of no rank."""
+    left, top, right, bottom = box[0], box[1], box[2] - 1, box[3] - 1
+    line, dash = max(2, round(2 * unit)), max(4, round(6 * unit))
+    draw.rectangle((left, top, right, bottom), outline="white", width=line)
+    for start in range(left, right, 2 * dash):
+        for y in (top, bottom - line + 1):
+            draw.rectangle((start, y, min(start + dash, right), y + line - 1), fill="black")
+    for start in range(top, bottom, 2 * dash):
+        for x in (left, right - line + 1):
+            draw.rectangle((x, start, x + line - 1, min(start + dash, bottom)), fill="black")
 
 
 def _draw_label(

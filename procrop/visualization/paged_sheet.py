@@ -9,9 +9,10 @@ from types import TracebackType
 import numpy as np
 from PIL import Image, ImageDraw
 
-from procrop.io import atomic_write
+from procrop.io import atomic_write, write_text
 from procrop.visualization.crop_overlay import scale_to_fit
 from procrop.visualization.fonts import fit_text, load_font
+from procrop.visualization.html_page import HTML_SUFFIXES, html_page
 
 PAPER, INK, GREY, LINE = (251, 251, 249), (27, 27, 27), (95, 99, 104), (221, 221, 217)
 ABSENT, ALARM = (236, 236, 232), (168, 32, 20)
@@ -25,7 +26,8 @@ class PagedSheet(ABC):
     Use it as a context manager, or call :meth:`close` at the end. Pages are written to a temporary name first.
 
     Args:
-        path: the first page, a .png or .jpg; later pages get ``_2``, ``_3``, … before the suffix.
+        path: the first page, a .png or .jpg, or an .html whose header stays in sight; later pages get ``_2``, ``_3``, …
+            before the suffix.
         rows_per_page: rows of a full page.
         heading: title of every page.
     """
@@ -90,18 +92,17 @@ class PagedSheet(ABC):
         return canvas
 
     def _write_page(self) -> None:
-        page = Image.new("RGB", (self.width, HEADER + sum(row.height for row in self._rows)), PAPER)
-        self._draw_header(ImageDraw.Draw(page))
-        top = HEADER
-        for row in self._rows:
-            page.paste(row, (0, top))
-            top += row.height
+        header = Image.new("RGB", (self.width, HEADER), PAPER)
+        self._draw_header(ImageDraw.Draw(header))
         number = len(self.pages) + 1
         name = self.path.name if number == 1 else f"{self.path.stem}_{number}{self.path.suffix}"
         path = self.path.with_name(name)
-        kind = "JPEG" if path.suffix.lower() in (".jpg", ".jpeg") else "PNG"
-        with atomic_write(path) as file:
-            page.save(file, kind, quality=90)
+        if path.suffix.lower() in HTML_SUFFIXES:
+            write_text(path, html_page(self.heading, header, self._rows))
+        else:
+            kind = "JPEG" if path.suffix.lower() in (".jpg", ".jpeg") else "PNG"
+            with atomic_write(path) as file:
+                _stacked([header, *self._rows]).save(file, kind, quality=90)
         self.pages.append(path)
         self._rows = []
 
@@ -112,6 +113,16 @@ class PagedSheet(ABC):
         if number > 1:
             draw.text((self.width - MARGIN, 34), f"page {number}", GREY, font, anchor="rm")
         self.draw_columns(draw)
+
+
+def _stacked(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one width, one below the other."""
+    page = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)), PAPER)
+    top = 0
+    for picture in pictures:
+        page.paste(picture, (0, top))
+        top += picture.height
+    return page
 
 
 def paste_photo(

@@ -11,7 +11,7 @@ from tiny_training import LossLogHook
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def toy_config(data, folder, batch, launcher, config="configs/procrop_toy.py"):
+def toy_config(data, folder, batch, launcher, config="configs/procrop_toy.py", distil_from=None):
     """The toy config on other data, small and without chance: 16 photos, 3 epochs, no dropout (it has none)."""
     cfg = Config.fromfile(ROOT / config)
     for split in ("train", "val", "test"):
@@ -28,6 +28,8 @@ def toy_config(data, folder, batch, launcher, config="configs/procrop_toy.py"):
     cfg.train_dataloader.dataset.indices = 16
     cfg.train_cfg.update(max_epochs=3, val_interval=3)
     cfg.work_dir, cfg.launcher = str(folder), launcher
+    if distil_from is not None:
+        cfg.custom_hooks = [dict(type="SelfDistillationHook", begin_epoch=distil_from)]
     return cfg
 
 
@@ -54,8 +56,9 @@ def main():
     parser.add_argument("data", type=Path)
     parser.add_argument("folder")
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--distil-from", type=int)
     args = parser.parse_args()
-    run(toy_config(args.data, args.folder, args.batch, "pytorch"))
+    run(toy_config(args.data, args.folder, args.batch, "pytorch", distil_from=args.distil_from))
 
 
 if __name__ == "__main__":

@@ -1,43 +1,46 @@
-"""The invariants of the fusion neck and of the references' encoder."""
+"""What holds for every way of fusing references into a photo."""
 
 import pytest
 import torch
-from builders import build, photos, procrop_cfg, references, sample
+import torch.nn.functional as F
+from builders import build, procrop_cfg, references, sample
+from fusion_variants import VARIANTS, feature_maps, variant, without_backbone
 
+from procrop.models.necks.photo_grid import on_photo_grid
 from procrop.structures import TokenSet
 
 
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    model = build(procrop_cfg())
-    # initial weights hide errors: zero embeddings and zero last layers would make much of this trivially true
-    for p in model.parameters():
-        if p.requires_grad:
-            p.data += torch.randn_like(p) * (0.3 if p.dim() > 1 else 0.1)
-    return model.eval()
+@pytest.fixture(scope="module", params=list(VARIANTS))
+def model(request):
+    model = variant(request.param)
+    model.name = request.param
+    return model
 
 
-def run(model, samples, inputs=None):
+def run(model, samples, maps=None):
     with torch.no_grad():
-        return model._forward(photos(len(samples)) if inputs is None else inputs, samples)
+        return model._forward(feature_maps(len(samples)) if maps is None else maps, samples)
 
 
-def assert_same(a, b, atol=5e-6):
+def assert_same(a, b):
     for x, y in zip(a, b, strict=True):
-        torch.testing.assert_close(x, y, atol=atol, rtol=1e-4)
+        torch.testing.assert_close(x, y, atol=1e-6, rtol=1e-6)
+
+
+def assert_reached(model):
+    unreached = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert unreached == []
 
 
 def test_references_change_the_crops(model):
-    with_refs = run(model, [sample(references(3))])
-    without = run(model, [sample()])
-    assert (with_refs[1] - without[1]).abs().max() > 1e-3
+    few, many, without = (run(model, [sample(refs)]) for refs in (references(1), references(7), None))
+    assert (few[1] - without[1]).abs().max() > 1e-3
+    assert (many[1] - few[1]).abs().max() > 1e-4
 
 
 def test_no_context_is_exactly_the_baseline(model):
-    baseline = build(procrop_cfg(references=False)).eval()
-    report = baseline.load_state_dict(model.state_dict(), strict=False)
-    assert not report.missing_keys
+    baseline = without_backbone(build(procrop_cfg(references=False))).eval().double()
+    assert not baseline.load_state_dict(model.state_dict(), strict=False).missing_keys
     for a, b in zip(run(model, [sample(), sample()]), run(baseline, [sample(), sample()]), strict=True):
         assert torch.equal(a, b)
 
@@ -48,15 +51,17 @@ def test_absent_beside_present_is_the_baseline_too(model):
     assert_same([x[:, 1] for x in mixed], [x[:, 1] for x in alone])
 
 
-def test_training_without_context_is_the_baseline_and_reaches_every_parameter(model):
-    alone = run(model, [sample(), sample()])
+@pytest.mark.parametrize("present", [0, 1])
+def test_training_reaches_every_parameter_whatever_the_batch_holds(model, present):
+    batch = [sample(references(2)) if i < present else sample() for i in range(2)]
+    alone = run(model, batch)
     model.train()
     try:
-        logits, boxes = model._forward(photos(2), [sample(), sample()])
-        assert_same([logits, boxes], alone)
-        (logits.sum() + boxes.sum()).backward()
-        unreached = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
-        assert unreached == []
+        out = model._forward(feature_maps(2), batch)
+        assert_same(out, alone)
+        sum(x.sum() for x in out).backward()
+        assert_reached(model)
+        assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
     finally:
         model.zero_grad()
         model.eval()
@@ -70,21 +75,22 @@ def test_order_of_references_changes_nothing(model):
 def test_similarity_of_a_reference_matters(model):
     refs, other = references(5), references(5)
     other.scores = other.scores.flip(0)
-    assert (run(model, [sample(refs)])[1] - run(model, [sample(other)])[1]).abs().max() > 1e-4
+    change = (run(model, [sample(refs)])[1] - run(model, [sample(other)])[1]).abs().max()
+    assert change < 1e-5 if model.name == "no_similarity" else change > 1e-4
 
 
 def test_positions_within_a_reference_matter(model):
     refs, moved = references(2), references(2)
     moved.tokens = moved.tokens.flip(1)
-    assert (run(model, [sample(refs)])[1] - run(model, [sample(moved)])[1]).abs().max() > 1e-4
+    change = (run(model, [sample(refs)])[1] - run(model, [sample(moved)])[1]).abs().max()
+    assert change < 1e-5 if model.name == "no_positions" else change > 1e-4
 
 
 def test_batch_company_and_reference_padding_change_nothing(model):
     mine = references(2, seed=1)
     alone = run(model, [sample(mine)])
-    company = run(model, [sample(mine), sample(references(5, seed=2)), sample()], photos(3))
-    first = run(model, [sample(mine)], photos(3)[:1])
-    assert_same([x[:, :1] for x in company], first)
+    company = run(model, [sample(mine), sample(references(5, seed=2)), sample()], feature_maps(3))
+    assert_same([x[:, :1] for x in company], run(model, [sample(mine)], feature_maps(3)[:1]))
     padded = references(4, seed=3)
     padded.tokens[:2] = mine.tokens
     padded.scores[:2] = mine.scores
@@ -92,37 +98,21 @@ def test_batch_company_and_reference_padding_change_nothing(model):
     assert_same(run(model, [sample(padded)]), alone)
 
 
-def test_photo_padding_changes_only_what_the_image_backbone_does(model):
-    """Padded encoder tokens are masked in f_c as well: whatever they hold, no crop moves."""
-    query = TokenSet(torch.randn(1, 6, 32), torch.randn(1, 6, 32), torch.tensor([[False] * 4 + [True] * 2]))
-    context = model.context_encoders["references"]([references(2)], query.tokens)
-    spoiled = TokenSet(query.tokens.clone(), query.pos, query.mask)
-    spoiled.tokens[:, 4:] = 1e3
-    with torch.no_grad():
-        a, b = (model.fusion(q, dict(references=context)) for q in (query, spoiled))
-    assert torch.equal(a.mask, b.mask)
-    keep = ~a.mask[0]
-    torch.testing.assert_close(a.tokens[0, keep], b.tokens[0, keep])
-    assert int(keep.sum()) == 4 + context.num_tokens + 4
+def test_photo_padding_changes_nothing(model):
+    """A photo of 64 x 64 alone, and in a batch of 80 x 96 whose other pixels give the worst feature map there is."""
+    small = sample(references(3), shape=(64, 64))
+    alone = run(model, [small], feature_maps(1, (4, 4)))
+    padded = sample(references(3), shape=(64, 64))
+    padded.set_metainfo(dict(batch_input_shape=(80, 96)))
+    maps = torch.full((1, 32, 5, 6), 1e3, dtype=torch.float64)
+    maps[..., :4, :4] = feature_maps(1, (4, 4))
+    assert_same(run(model, [padded], maps), alone)
 
 
-def test_memory_holds_the_photo_once_then_context_then_attended(model):
-    query = TokenSet(torch.randn(2, 6, 32), torch.randn(2, 6, 32), None)
-    context = model.context_encoders["references"]([references(2), references(1)], query.tokens)
-    memory = model.fusion(query, dict(references=context))
-    assert memory.num_tokens == 6 + 2 * 6 + 6
-    assert torch.equal(memory.tokens[:, :6], query.tokens)
-    assert torch.equal(memory.tokens[:, 6:18], context.tokens)
-    assert memory.mask[0].sum() == 0
-    assert memory.mask[1].sum() == 6  # the missing second reference
-
-
-def test_all_references_masked_gives_finite_crops(model):
+def test_all_references_masked_is_the_baseline(model):
     refs = references(3)
     refs.mask[:] = True
-    out = run(model, [sample(refs)])
-    assert all(x.isfinite().all() for x in out)
-    assert_same(out, run(model, [sample()]))
+    assert_same(run(model, [sample(refs)]), run(model, [sample()]))
 
 
 def test_unknown_context_is_refused(model):
@@ -131,44 +121,77 @@ def test_unknown_context_is_refused(model):
         model.fusion(query, dict(text=query))
 
 
-@pytest.mark.parametrize("what", ["annotation", "both"])
-def test_annotations_of_references(what):
-    torch.manual_seed(0)
-    cfg = procrop_cfg()
-    cfg.context_encoders.references.what = what
-    model = build(cfg).eval()
-    torch.nn.init.normal_(model.bbox_head.reg_branch.layers[-1].weight)
-    refs, other = references(3, crops=2), references(3, crops=2)
-    other.crops = 1 - other.crops
-    a, b = run(model, [sample(refs)]), run(model, [sample(other)])
-    assert (a[1] - b[1]).abs().max() > 1e-5
-    # a crop that is marked absent counts for nothing
-    hidden, cut = references(3, crops=2), references(3, crops=2)
-    hidden.crop_mask[:, 1] = True
-    hidden.crops[:, 1] = 0.3
-    cut.crops, cut.crop_scores, cut.crop_mask = cut.crops[:, :1], cut.crop_scores[:, :1], cut.crop_mask[:, :1]
-    assert_same(run(model, [sample(hidden)]), run(model, [sample(cut)]))
-    tokens = model.context_encoders["references"]([refs], torch.zeros(1, 1, 32))
-    assert tokens.num_tokens == (3 * 2 if what == "annotation" else 3 * (6 + 2))
+def memory_of(name):
+    model = variant(name)
+    query = TokenSet(torch.randn(2, 6, 32).double(), torch.randn(2, 6, 32).double(), None, (2, 3))
+    context = model.context_encoders["references"]([references(2), references(1)], query.tokens)
+    return query, context, model.fusion(query, dict(references=context))
 
 
-def test_tokens_of_another_encoder_are_refused(model):
-    with pytest.raises(ValueError, match="another retrieval backbone"):
-        run(model, [sample(references(2, channels=9))])
+def test_memory_holds_the_photo_once_then_context_then_attended():
+    query, context, memory = memory_of("both")
+    assert memory.num_tokens == 6 + 2 * 6 + 6
+    assert torch.equal(memory.tokens[:, :6], query.tokens)
+    assert torch.equal(memory.tokens[:, 6:18], context.tokens)
+    assert memory.mask[0].sum() == 0
+    assert memory.mask[1].sum() == 6  # the missing second reference
+    _, context, only = memory_of("concat_only")
+    assert torch.equal(only.tokens[:, 6:], context.tokens)
 
 
-def test_missing_annotations_are_refused():
-    cfg = procrop_cfg()
-    cfg.context_encoders.references.what = "both"
-    with pytest.raises(ValueError, match="built with crops"):
-        run(build(cfg).eval(), [sample(references(2))])
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [
+        ("concat_only", 6 + 12),
+        ("cross_attention_only", 6 + 6),
+        ("photo_grid", 6 + 6 + 6),
+        ("channel_axis", 6),
+        ("pooled_grid", 6 + 2 * 2 + 6),
+        ("learned_queries", 6 + 4 + 6),
+    ],
+)
+def test_length_of_the_memory(name, length):
+    assert memory_of(name)[2].num_tokens == length
 
 
-def test_pooled_grid_is_the_mean_of_its_cells():
-    encoder = build(
-        dict(type="ReferenceEncoder", in_channels=8, embed_dims=32, token_grid=(2, 2), pooled_grid=(1, 1))
-    )
-    refs = references(2, m=4)
-    pooled, grid = encoder._pool(refs.tokens.float().unsqueeze(0))
-    assert grid == (1, 1)
-    torch.testing.assert_close(pooled[0, :, 0], refs.tokens.float().mean(1))
+def test_channel_fusion_starts_as_the_baseline():
+    model = variant("channel_axis", perturb=False)
+    query = TokenSet(torch.randn(1, 6, 32).double(), torch.randn(1, 6, 32).double(), None, (2, 3))
+    context = model.context_encoders["references"]([references(2)], query.tokens)
+    assert torch.equal(model.fusion(query, dict(references=context)).tokens, query.tokens)
+
+
+@pytest.mark.parametrize(("name", "option"), [("channel_axis", "what"), ("photo_grid", "num_latents")])
+def test_tokens_without_a_raster_cannot_go_on_the_photos(name, option):
+    model = variant(name, references={option: dict(what="both", num_latents=4)[option]})
+    with pytest.raises(ValueError, match="what='image' and no num_latents"):
+        run(model, [sample(references(2, crops=2))])
+
+
+@pytest.mark.parametrize("cells", [(2, 3), (5, 7), (1, 1)])
+def test_photo_grid_is_the_mean_reference_interpolated(cells):
+    """Against torch's own bilinear interpolation of the mean map, gradients too."""
+    tokens = torch.randn(2, 3 * cells[0] * cells[1], 32, requires_grad=True)
+    mask = torch.zeros(tokens.shape[:2], dtype=torch.bool)
+    mask[1, 2 * cells[0] * cells[1] :] = True  # the second photo has two references
+    query = TokenSet(torch.zeros(2, 24, 32), grid=(4, 6))
+    ours = on_photo_grid(query, TokenSet(tokens, torch.zeros_like(tokens), mask, cells))
+    maps = tokens.view(2, 3, *cells, 32)
+    means = torch.stack([maps[0].mean(0), maps[1, :2].mean(0)]).permute(0, 3, 1, 2)
+    theirs = F.interpolate(means, (4, 6), mode="bilinear", align_corners=False).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    weights = torch.randn_like(ours)
+    grads = [torch.autograd.grad((x * weights).sum(), tokens)[0] for x in (ours, theirs)]
+    torch.testing.assert_close(*grads, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("terms", [(), ("context", "context"), ("references",)])
+def test_unknown_terms_are_refused(terms):
+    with pytest.raises(ValueError, match="terms must be one or both"):
+        build(dict(type="FusionNeck", embed_dims=32, num_heads=4, terms=terms))
+
+
+def test_weights_of_the_default_neck_keep_their_names():
+    names = {name for name in build(dict(type="FusionNeck", embed_dims=32, num_heads=4)).state_dict()}
+    assert "attended_embedding.references" in names and len(names) == 10
+    assert all(n.startswith(("attentions.references.", "attended_embedding.")) for n in names)

@@ -60,7 +60,10 @@ def test_each_target_can_be_missed(mechanism, change, missed):
 def test_a_folder_of_other_settings_is_refused(mechanism, tmp_path):
     def study(epochs):
         return mechanism.Study(
-            argparse.Namespace(out=tmp_path, families=4, test_families=2, epochs=epochs, jobs=1), seed=0
+            argparse.Namespace(
+                out=tmp_path, families=4, test_families=2, epochs=epochs, jobs=1, model="hidden_style"
+            ),
+            seed=0,
         )
 
     study(1)

@@ -1,6 +1,7 @@
 """Packing of a sample into what a model takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,15 +53,21 @@ class PackCropInputs(BaseTransform):
             if self.candidates == "annotated":
                 given = sample.gt_instances.bboxes
                 sample.candidates = InstanceData(bboxes=given.clone(), rows=torch.arange(len(given)))
-        references = {
-            key.removeprefix("reference_"): torch.as_tensor(value)
-            for key, value in results.items()
-            if key.startswith("reference_")
-        }
-        if references:
-            sample.references = InstanceData(**references)
+        references = pack_references(results)
+        if references is not None:
+            sample.references = references
         inputs = torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
         return dict(inputs=inputs, data_samples=sample)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(meta_keys={self.meta_keys}, candidates={self.candidates!r})"
+
+
+def pack_references(results: Mapping[str, Any]) -> InstanceData | None:
+    """A sample's ``reference_*`` as CropDataSample's ``references``; None when it has none."""
+    fields = {
+        key.removeprefix("reference_"): torch.as_tensor(value)
+        for key, value in results.items()
+        if key.startswith("reference_")
+    }
+    return InstanceData(**fields) if fields else None

@@ -5,6 +5,7 @@ from procrop.engine.hooks.epoch_seed_hook import EpochSeedHook
 from procrop.engine.hooks.non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
 from procrop.engine.hooks.retrieval_fingerprint_hook import RetrievalFingerprintHook
 from procrop.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
+from procrop.engine.hooks.self_distillation_hook import SelfDistillationHook
 
 __all__ = [
     "DETRWeightsHook",
@@ -13,4 +14,5 @@ __all__ = [
     "NonFiniteLossHook",
     "RetrievalFingerprintHook",
     "SafeCheckpointHook",
+    "SelfDistillationHook",
 ]

@@ -5,6 +5,7 @@ expectations, except where an annotated crop may be used once only (``one_to_one
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -26,10 +27,17 @@ def centre_crop(size: tuple[float, float], side: float = 0.8) -> np.ndarray:
     return np.array([[low * size[0], low * size[1], high * size[0], high * size[1]]])
 
 
-def _first_of_sample(m: int, n: int) -> np.ndarray:
-    """P(item i is the smallest of n drawn from 0..m-1 without replacement), (m,)."""
+@lru_cache(maxsize=1024)
+def first_of_sample(m: int, n: int) -> np.ndarray:
+    """P(item i is the smallest of n drawn from 0..m-1 without replacement), (m,), not to be written to."""
     n = min(n, m)
     return np.array([comb(m - 1 - i, n - 1) / comb(m, n) for i in range(m)])
+
+
+def random_rankings(m: int, longest: int, repeats: int, seed: int | Sequence[int]) -> np.ndarray:
+    """The first places of random rankings of m items: (repeats, at most ``longest``) int64."""
+    rankings = np.tile(np.arange(m), (repeats, 1))
+    return np.random.default_rng(seed).permuted(rankings, axis=1, out=rankings)[:, :longest]
 
 
 def random_iou_disp(
@@ -56,7 +64,7 @@ def random_iou_disp(
         raise ValueError("a random ranking needs at least one box")
     by_iou = np.lexsort((disp, -iou))  # the order in which best_of_n prefers them
     by_disp = np.argsort(disp) if mode == "independent" else by_iou
-    chances = [_first_of_sample(len(iou), n) for n in topk]
+    chances = [first_of_sample(len(iou), n) for n in topk]
     return (
         np.array([chance @ iou[by_iou] for chance in chances]),
         np.array([chance @ disp[by_disp] for chance in chances]),
@@ -96,8 +104,7 @@ def random_topn_accuracy(
     hits = np.asarray(iou, dtype=np.float64)[:, top_crops(mos, n, ties)] >= eps
     m, longest = len(hits), max(ks, default=0)
     if one_to_one:
-        rng = np.random.default_rng(seed)
-        draws = [hit_shares(hits[rng.permutation(m)[:longest]], ks, True) for _ in range(repeats)]
+        draws = [hit_shares(hits[rows], ks, True) for rows in random_rankings(m, longest, repeats, seed)]
         return np.mean(draws, axis=0)
     # each of the K places holds every crop equally often; places beyond M stay empty
     filled = np.array([min(k, m) / k for k in ks], dtype=np.float64)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from procrop.evaluation.functional.ranking import top_crops
 
 
-def _distinct_hits(hits: np.ndarray) -> np.ndarray:
+def distinct_hits(hits: np.ndarray) -> np.ndarray:
     """Size of the largest one-to-one matching of the first 1, 2, ..., P rows with the columns.
 
     Args:
@@ -58,7 +58,7 @@ def hit_shares(hits: np.ndarray, ks: Sequence[int], one_to_one: bool = False) ->
     if any(k < 1 for k in ks):
         raise ValueError(f"every K must be 1 or more, got {tuple(ks)}")
     hits = hits[: max(ks, default=0)]
-    counts = _distinct_hits(hits) if one_to_one else np.cumsum(hits.any(axis=1))
+    counts = distinct_hits(hits) if one_to_one else np.cumsum(hits.any(axis=1))
     counts = np.concatenate([[0], counts])
     return np.array([counts[min(k, len(hits))] / k for k in ks], dtype=np.float64)
 
@@ -71,6 +71,7 @@ def topn_accuracy(
     eps: float = 0.85,
     ties: str = "file_order",
     one_to_one: bool = False,
+    strict: bool = False,
 ) -> np.ndarray:
     """ACC_{K/N} of one photo: the share of the K best predictions that equal one of the N best annotated crops.
 
@@ -83,6 +84,7 @@ def topn_accuracy(
         ties: ``"file_order"`` or ``"include"``, see :func:`~procrop.evaluation.functional.top_crops`.
         one_to_one: Count a set of predictions by the largest matching with distinct annotated crops. By default
             several predictions may hit the same one, so N near-copies of a good crop all count.
+        strict: Whether a hit needs an IoU above eps.
 
     Returns:
         (len(ks),) float64. The averaged ACC_N is its mean for K = 1, 2, 3, 4.
@@ -90,8 +92,8 @@ def topn_accuracy(
     Raises:
         ValueError: If N or a K is below 1 or ``ties`` unknown.
     """
-    iou = np.asarray(iou, dtype=np.float64)
-    return hit_shares(iou[:, top_crops(mos, n, ties)] >= eps, ks, one_to_one)
+    iou = np.asarray(iou, dtype=np.float64)[:, top_crops(mos, n, ties)]
+    return hit_shares(iou > eps if strict else iou >= eps, ks, one_to_one)
 
 
 def best_crop_recall(

@@ -12,6 +12,7 @@ from procrop.registry import MODELS
 from procrop.structures import CropDataSample, TokenSet
 
 from ..heads import CropFeatures
+from ..utils import SelfTeacher
 
 
 @MODELS.register_module()
@@ -37,6 +38,8 @@ class ProCrop(BaseDetector):
             the samples' field of that name, one entry a photo (None where absent), and a tensor that gives
             device and dtype.
         fusion (dict, optional): Fusion neck; needed if there are context encoders.
+        fuse_before_encoder (bool): Fuse the contexts into the neck's tokens, so that the encoder sees all of the
+            memory; by default into f̃, behind the encoder.
         train_cfg, test_cfg (dict, optional): Unused; accepted because mmdet's tools pass them.
         data_preprocessor (dict, optional): Normalisation and padding (bottom, right).
     """
@@ -50,6 +53,7 @@ class ProCrop(BaseDetector):
         positional_encoding: dict | None = None,
         context_encoders: dict | None = None,
         fusion: dict | None = None,
+        fuse_before_encoder: bool = False,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
@@ -68,7 +72,9 @@ class ProCrop(BaseDetector):
             {name: MODELS.build(cfg) for name, cfg in (context_encoders or {}).items()}
         )
         self.fusion = MODELS.build(fusion) if fusion else None
+        self.fuse_before_encoder = fuse_before_encoder
         self.bbox_head = MODELS.build(bbox_head)
+        self.teacher: SelfTeacher | None = None  # set while a SelfDistillationHook is at work
         if self.fusion is not None and not self.bbox_head.reads_memory:
             raise ValueError(
                 f"{type(self.bbox_head).__name__} does not read the memory, so references would do nothing: give it "
@@ -83,6 +89,11 @@ class ProCrop(BaseDetector):
                 "(2 * num_feats of the positional encoding must equal embed_dims)"
             )
 
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether the head can learn from a teacher's scores."""
+        return self.bbox_head.takes_soft_targets
+
     def init_weights(self) -> None:
         """Xavier for the encoder's matrices; every other part initialises itself."""
         super().init_weights()
@@ -96,35 +107,53 @@ class ProCrop(BaseDetector):
         """Photos (B, 3, H, W), normalised and padded, to a feature map (B, d, h, w)."""
         return self.neck(self.backbone(batch_inputs))[-1]
 
-    def encode(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
-        """f̃: the encoder's tokens (B, h·w, d) with positions; padding is masked (mask None if there is none). Without
-        an encoder they are the cells of the feature map."""
+    def photo_tokens(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
+        """The feature map as tokens (B, h·w, d) with positions; padding is masked (mask None if there is none)."""
         mask = self._padding_mask(feature_map, data_samples)
         pos = self.positional_encoding(mask, input=feature_map)
-        pos = pos.flatten(2).transpose(1, 2).to(feature_map.dtype)
-        mask = None if mask is None else mask.flatten(1)
-        tokens = feature_map.flatten(2).transpose(1, 2)
-        if self.encoder is not None:
-            tokens = self.encoder(query=tokens, query_pos=pos, key_padding_mask=mask)
-        return TokenSet(tokens, pos, mask)
+        return TokenSet(
+            feature_map.flatten(2).transpose(1, 2),
+            pos.flatten(2).transpose(1, 2).to(feature_map.dtype),
+            None if mask is None else mask.flatten(1),
+            tuple(feature_map.shape[-2:]),
+        )
 
-    def extract_memory(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> CropFeatures:
-        """Everything before the head: feature map, and f̃ fused with the contexts that the samples carry."""
-        feature_map = self.extract_feat(batch_inputs)
-        extent = self._extent(feature_map, data_samples)
-        query = self.encode(feature_map, data_samples)
+    def encode(self, query: TokenSet) -> TokenSet:
+        """The encoder's tokens, with positions, mask and grid as they came; f̃ where the photo's own came. Without an
+        encoder they stay as they are."""
+        if self.encoder is None:
+            return query
+        tokens = self.encoder(query=query.tokens, query_pos=query.pos, key_padding_mask=query.mask)
+        return TokenSet(tokens, query.pos, query.mask, query.grid)
+
+    def fuse(self, query: TokenSet, data_samples: Sequence[CropDataSample]) -> TokenSet:
+        """The photo's tokens fused with the contexts that the samples carry."""
         if self.fusion is None:
-            return CropFeatures(feature_map, query, extent)
+            return query
         contexts = {}
         for name, encoder in self.context_encoders.items():
             context = encoder([sample.get(name) for sample in data_samples], query.tokens)
             if context is not None:
                 contexts[name] = context
-        return CropFeatures(feature_map, self.fusion(query, contexts), extent)
+        return self.fusion(query, contexts)
+
+    def extract_memory(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> CropFeatures:
+        """Everything before the head: the feature map, the memory, and the photos' extent in the map."""
+        feature_map = self.extract_feat(batch_inputs)
+        query = self.photo_tokens(feature_map, data_samples)
+        if self.fuse_before_encoder:
+            memory = self.encode(self.fuse(query, data_samples))
+        else:
+            memory = self.fuse(self.encode(query), data_samples)
+        return CropFeatures(feature_map, memory, self._extent(feature_map, data_samples))
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
         """Losses of the head by name."""
-        return self.bbox_head.loss(self.extract_memory(batch_inputs, batch_data_samples), batch_data_samples)
+        features = self.extract_memory(batch_inputs, batch_data_samples)
+        if self.teacher is None:
+            return self.bbox_head.loss(features, batch_data_samples)
+        targets = self.teacher.soft_targets(batch_inputs, batch_data_samples)
+        return self.bbox_head.loss(features, batch_data_samples, soft_targets=targets)
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]

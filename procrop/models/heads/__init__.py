@@ -1,7 +1,7 @@
 """Crop heads: from features to scored crops."""
 
-from .base_crop_head import BaseCropHead, CropFeatures
+from .base_crop_head import BaseCropHead, CropFeatures, SoftTargets
 from .crop_detr_head import CropDETRHead
 from .grid_anchor_head import GridAnchorHead
 
-__all__ = ["BaseCropHead", "CropDETRHead", "CropFeatures", "GridAnchorHead"]
+__all__ = ["BaseCropHead", "CropDETRHead", "CropFeatures", "GridAnchorHead", "SoftTargets"]

@@ -28,14 +28,29 @@ class CropFeatures:
     extent: Tensor | None = None
 
 
+@dataclass
+class SoftTargets:
+    """What a teacher says of a batch.
+
+    Attributes:
+        scores (Tensor): Scores in [0, 1] of its N crops, (B, N); crop n belongs to crop n of the student.
+        weight (float): Share of the classification loss that follows them.
+    """
+
+    scores: Tensor
+    weight: float
+
+
 class BaseCropHead(BaseModule, metaclass=ABCMeta):
     """A head owns its decoder: from features to losses, to crops, or to scores of given boxes.
 
     Attributes:
         reads_memory (bool): Whether the head looks at the memory; if not, references cannot reach it.
+        takes_soft_targets (bool): Whether :meth:`loss` takes ``soft_targets`` (:class:`SoftTargets`).
     """
 
     reads_memory = True
+    takes_soft_targets = False
 
     @abstractmethod
     def loss(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from procrop.registry import MODELS, TASK_UTILS
 from procrop.structures import CropDataSample
 
 from ..layers import ConditionalCropDecoder
-from .base_crop_head import BaseCropHead, CropFeatures, to_pixels
+from .base_crop_head import BaseCropHead, CropFeatures, SoftTargets, to_pixels
 
 
 @MODELS.register_module()
@@ -45,6 +45,8 @@ class CropDETRHead(BaseCropHead):
         vote_gamma (float): γ of :meth:`score_boxes`.
         train_cfg, test_cfg: Unused; mmdet's builders hand them over.
     """
+
+    takes_soft_targets = True
 
     def __init__(
         self,
@@ -106,17 +108,29 @@ class CropDETRHead(BaseCropHead):
         boxes = torch.cat([boxes[..., :2] + shift, boxes[..., 2:]], dim=-1).sigmoid()
         return logits, boxes
 
-    def loss(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
+    def loss(
+        self,
+        features: CropFeatures,
+        data_samples: Sequence[CropDataSample],
+        soft_targets: SoftTargets | None = None,
+    ) -> dict[str, Tensor]:
         """Losses of all decoder layers: ``loss_cls``, ``loss_bbox``, ``loss_iou`` of the last, ``d<i>.…`` before.
 
         Reads ``gt_instances`` of each sample: ``bboxes`` (n, 4) xyxy in pixels of the resized photo
         (``img_shape``), ``scores`` (n,) and ``positives`` (n,) bool.
+
+        With ``soft_targets`` (self-distillation of Jia et al.) ``loss_cls`` of every layer is the mean of two focal
+        losses, weighted by their ``weight``: one with the labels, one with the teacher's scores for labels.
         """
         logits, boxes = self(features)
-        return self.loss_by_feat(logits, boxes, data_samples)
+        return self.loss_by_feat(logits, boxes, data_samples, soft_targets)
 
     def loss_by_feat(
-        self, logits: Tensor, boxes: Tensor, data_samples: Sequence[CropDataSample]
+        self,
+        logits: Tensor,
+        boxes: Tensor,
+        data_samples: Sequence[CropDataSample],
+        soft_targets: SoftTargets | None = None,
     ) -> dict[str, Tensor]:
         """The same from decoded logits (L, B, N) and boxes (L, B, N, 4)."""
         num_positives = sum(int(s.gt_instances.positives.sum()) for s in data_samples)
@@ -125,12 +139,17 @@ class CropDETRHead(BaseCropHead):
         last = len(logits) - 1
         for layer in range(len(logits)):
             prefix = "" if layer == last else f"d{layer}."
-            terms = self._loss_of_layer(logits[layer], boxes[layer], data_samples, avg_factor)
+            terms = self._loss_of_layer(logits[layer], boxes[layer], data_samples, avg_factor, soft_targets)
             losses.update({prefix + name: value for name, value in terms.items()})
         return losses
 
     def _loss_of_layer(
-        self, logits: Tensor, boxes: Tensor, data_samples: Sequence[CropDataSample], avg_factor: float
+        self,
+        logits: Tensor,
+        boxes: Tensor,
+        data_samples: Sequence[CropDataSample],
+        avg_factor: float,
+        soft_targets: SoftTargets | None,
     ) -> dict[str, Tensor]:
         labels, pred, target = [], [], []
         for i, sample in enumerate(data_samples):
@@ -138,14 +157,21 @@ class CropDETRHead(BaseCropHead):
             labels.append(label)
             pred.append(boxes[i][queries])
             target.append(crops)
-        label, pred, target = torch.stack(labels), torch.cat(pred), torch.cat(target)
+        pred, target = torch.cat(pred), torch.cat(target)
+        loss_cls = self._loss_cls(logits, torch.stack(labels), avg_factor)
+        if soft_targets is not None:
+            soft = self._loss_cls(logits, soft_targets.scores, avg_factor)
+            loss_cls = (1 - soft_targets.weight) * loss_cls + soft_targets.weight * soft
         return dict(
-            loss_cls=self.loss_cls(logits.reshape(-1, 1), label.reshape(-1, 1), avg_factor=avg_factor),
+            loss_cls=loss_cls,
             loss_bbox=self.loss_bbox(pred, target, avg_factor=avg_factor),
             loss_iou=self.loss_iou(
                 bbox_cxcywh_to_xyxy(pred), bbox_cxcywh_to_xyxy(target), avg_factor=avg_factor
             ),
         )
+
+    def _loss_cls(self, logits: Tensor, labels: Tensor, avg_factor: float) -> Tensor:
+        return self.loss_cls(logits.reshape(-1, 1), labels.reshape(-1, 1), avg_factor=avg_factor)
 
     def _targets_of_photo(
         self, logits: Tensor, boxes: Tensor, sample: CropDataSample

@@ -5,12 +5,14 @@ from .crop_memory_reader import CropMemoryReader
 from .crop_pooling import CropPooling
 from .cross_attention import ContextCrossAttention
 from .rod_align import fill_padding, rod_align
+from .token_resampler import TokenResampler
 
 __all__ = [
     "ConditionalCropDecoder",
     "ContextCrossAttention",
     "CropMemoryReader",
     "CropPooling",
+    "TokenResampler",
     "fill_padding",
     "rod_align",
 ]

@@ -1,6 +1,7 @@
 """Necks: what a photo's features meet on their way to the crop head."""
 
+from .channel_fusion_neck import ChannelFusionNeck
 from .fusion_neck import FusionNeck
 from .reference_encoder import ReferenceEncoder
 
-__all__ = ["FusionNeck", "ReferenceEncoder"]
+__all__ = ["ChannelFusionNeck", "FusionNeck", "ReferenceEncoder"]

@@ -1,17 +1,21 @@
 """The fusion neck: a photo's tokens and its contexts become one memory."""
 
+from collections.abc import Sequence
+
 import torch
-from mmengine.model import BaseModule
 from torch import nn
 
 from procrop.registry import MODELS
 from procrop.structures import TokenSet
 
-from ..layers import ContextCrossAttention
+from .base_fusion_neck import TERMS, BaseFusionNeck
+from .photo_grid import on_photo_grid
+
+_GRIDS = ("own", "photo")
 
 
 @MODELS.register_module()
-class FusionNeck(BaseModule):
+class FusionNeck(BaseFusionNeck):
     r"""Fuse retrieved (and textual) context into the photo's features (paper, feature fusion).
 
     .. code-block:: text
@@ -23,74 +27,56 @@ class FusionNeck(BaseModule):
         Π(R) ─────────┴───────────────────┤      along the token axis, f̃ once
         Π′(M), f′_c: the same, in parallel┘
 
-    What holds for the memory, as the decoder sees it:
-
-    - a photo without context gets exactly the retrieval-free model's output for the same weights;
-    - the order of the references changes nothing (they carry their similarity, not their rank);
-    - padding and the company in the batch change nothing;
-    - every parameter takes part on every rank, whatever the batch holds, so DDP needs no search for unused ones.
+    With ``terms=("context",)`` the memory is [f̃, Π(R)], with ``("attended",)`` it is [f̃, f_c].
 
     Args:
-        embed_dims (int): Model width d.
-        contexts (Sequence[str]): Names of the contexts this neck can fuse, in memory order.
-        num_heads (int): Heads of each cross-attention.
-        dropout (float): Dropout on the cross-attention weights.
+        embed_dims, contexts, num_heads, dropout, terms: See :class:`BaseFusionNeck`.
+        context_grid (str): ``"own"``: the tokens of all references, K·m, as they are. ``"photo"``: Π(R) has the
+            photo's spatial size too, p tokens: the mean over the references, resampled to the photo's raster.
+
+    Raises:
+        ValueError: An option is unknown.
     """
 
     def __init__(
         self,
         embed_dims: int = 256,
-        contexts: tuple[str, ...] = ("references",),
+        contexts: Sequence[str] = ("references",),
         num_heads: int = 8,
         dropout: float = 0.1,
+        terms: Sequence[str] = TERMS,
+        context_grid: str = "own",
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
-        self.embed_dims = embed_dims
-        self.attentions = nn.ModuleDict(
-            {name: ContextCrossAttention(embed_dims, num_heads, dropout) for name in contexts}
-        )
-        # tells attended tokens from the photo's own, whose positions they inherit
+        super().__init__(embed_dims, contexts, num_heads, dropout, terms, init_cfg)
+        if context_grid not in _GRIDS:
+            raise ValueError(f"FusionNeck: context_grid must be one of {_GRIDS}, got {context_grid!r}")
+        self.context_grid = context_grid
+        # what inherits the photo's positions is told from the photo's own tokens by these
         self.attended_embedding = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(embed_dims)) for name in contexts}
+            {name: nn.Parameter(torch.zeros(embed_dims)) for name in self.attentions}
+        )
+        gridded = self.contexts if context_grid == "photo" else ()
+        self.context_embedding = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(embed_dims)) for name in gridded}
         )
 
     def forward(self, query: TokenSet, contexts: dict[str, TokenSet]) -> TokenSet:
-        """Build the memory.
+        """Build the memory: (B, p + Σ (n + p), d) with both terms, n = p on the photo's grid.
 
-        Args:
-            query (TokenSet): f̃, the photo's tokens: (B, p, d), positions (B, p, d), mask (B, p) or None.
-            contexts (dict[str, TokenSet]): Projected tokens (B, n, d) with positions and mask (B, n) by context
-                name. A name may be missing, a set may be empty, and every token of a photo may be masked.
-
-        Returns:
-            TokenSet: The whole memory, (B, p + Σ (n + p), d).
-
-        Raises:
-            ValueError: A context that this neck was not configured for.
+        See :meth:`BaseFusionNeck.forward`.
         """
-        unknown = sorted(set(contexts) - set(self.attentions))
-        if unknown:
-            raise ValueError(
-                f"FusionNeck got context {unknown}, but is configured for {sorted(self.attentions)}: "
-                "add the name to `contexts` of the fusion neck"
-            )
         memory = [query]
-        for name, attention in self.attentions.items():
-            context = contexts.get(name)
-            if context is None:
-                if not self.training:
-                    continue
-                context = self._empty(query)
-            absent = context.mask.all(dim=1, keepdim=True)  # (B, 1); True for zero tokens as well
-            attended = attention(query, context)
-            mask = absent.expand(-1, query.tokens.size(1))
+        for name, context in self.present(query, contexts):
+            mask = self.absent(context).expand(-1, query.num_tokens)
             if query.mask is not None:
                 mask = mask | query.mask
-            memory += [context, TokenSet(attended, query.pos + self.attended_embedding[name], mask)]
-        return query if len(memory) == 1 else TokenSet.cat(memory)
-
-    @staticmethod
-    def _empty(query: TokenSet) -> TokenSet:
-        empty = query.tokens[:, :0]
-        return TokenSet(empty, empty, torch.zeros(empty.shape[:2], dtype=torch.bool, device=empty.device))
+            if self.context_grid == "photo":
+                pos = query.pos + self.context_embedding[name]
+                context = TokenSet(on_photo_grid(query, context), pos, mask)
+            if "context" in self.terms:
+                memory.append(context)
+            if "attended" in self.terms:
+                attended = self.attentions[name](query, context)
+                memory.append(TokenSet(attended, query.pos + self.attended_embedding[name], mask))
+        return TokenSet.cat(memory)

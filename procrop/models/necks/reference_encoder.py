@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from procrop.registry import MODELS
 from procrop.structures import TokenSet
 
+from ..layers import TokenResampler
 from .reference_batch import ReferenceBatch
 
 _KINDS = ("image", "annotation", "both")
+_PROJECTIONS = ("linear", "mlp")
 
 
 @MODELS.register_module()
@@ -26,6 +28,10 @@ class ReferenceEncoder(BaseModule):
     content as well as in the keys), of which kind it is, and how similar its reference is to the photo; the
     rank of a reference is not encoded, so the order of the references changes nothing.
 
+    The paper leaves open how Π is built; its appendix compares such alignments. The options below are the readings:
+    one linear map (the default) or a small MLP, a coarser grid, a fixed number of tokens, and Π without what it
+    knows of positions or similarity.
+
     Args:
         in_channels (int, optional): Width d_r of the stored tokens. None, in a config, is filled in from the
             gallery of the data when a Runner is made of it.
@@ -35,6 +41,15 @@ class ReferenceEncoder(BaseModule):
         pooled_grid (tuple[int, int], optional): Average the grid down to this one first.
         what (str): "image", "annotation" or "both".
         dropout (float): Dropout on the projected tokens.
+        projection (str): "linear", or "mlp" of two layers, of the stored tokens.
+        positions (bool): Whether tokens know where in their reference they lie. Crop boxes are places by themselves:
+            of them only the keys lose it.
+        similarity (bool): Whether tokens know how similar their reference is.
+        num_latents (int, optional): Let this number of learned queries read all tokens of a photo, and return these.
+        num_heads (int): Attention heads of those queries.
+
+    Raises:
+        ValueError: An option is unknown, or the token shape is open.
     """
 
     def __init__(
@@ -45,23 +60,31 @@ class ReferenceEncoder(BaseModule):
         pooled_grid: tuple[int, int] | None = None,
         what: str = "image",
         dropout: float = 0.0,
+        projection: str = "linear",
+        positions: bool = True,
+        similarity: bool = True,
+        num_latents: int | None = None,
+        num_heads: int = 8,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if what not in _KINDS:
             raise ValueError(f"ReferenceEncoder: what={what!r} is none of {_KINDS}")
+        if projection not in _PROJECTIONS:
+            raise ValueError(f"ReferenceEncoder: projection={projection!r} is none of {_PROJECTIONS}")
         if what != "annotation" and (in_channels is None or token_grid is None):
             raise ValueError(
                 "ReferenceEncoder: in_channels and token_grid are open; set them to the gallery's token shape"
             )
         self.in_channels, self.embed_dims, self.what = in_channels, embed_dims, what
+        self.positions = positions
         self.token_grid, self.pooled_grid = (
             token_grid and tuple(token_grid),
             pooled_grid and tuple(pooled_grid),
         )
         if what != "annotation":
-            self.token_proj = nn.Linear(in_channels, embed_dims)
-            self.token_pos_proj = nn.Linear(embed_dims, embed_dims)
+            self.token_proj = _projection(projection, in_channels, embed_dims)
+            self.token_pos_proj = nn.Linear(embed_dims, embed_dims) if positions else None
             self.token_norm = nn.LayerNorm(embed_dims)
             self.image_embedding = nn.Parameter(torch.zeros(embed_dims))
             nn.init.normal_(self.image_embedding, std=0.02)
@@ -72,8 +95,9 @@ class ReferenceEncoder(BaseModule):
             self.crop_norm = nn.LayerNorm(embed_dims)
             self.crop_embedding = nn.Parameter(torch.zeros(embed_dims))
             nn.init.normal_(self.crop_embedding, std=0.02)
-        self.similarity_proj = nn.Linear(1, embed_dims)
+        self.similarity_proj = nn.Linear(1, embed_dims) if similarity else None
         self.dropout = nn.Dropout(dropout)
+        self.resampler = TokenResampler(num_latents, embed_dims, num_heads) if num_latents else None
 
     def forward(self, references: Sequence[InstanceData | None], like: Tensor) -> TokenSet | None:
         """Project a batch of references.
@@ -86,8 +110,9 @@ class ReferenceEncoder(BaseModule):
             like (Tensor): Gives device and floating dtype.
 
         Returns:
-            TokenSet | None: (B, n, d) with n = K·m + K·c at the batch's largest K and c. If no photo has any
-            reference, None, or in training an empty set, so that every parameter has a gradient.
+            TokenSet | None: (B, n, d) with n = K·m + K·c at the batch's largest K and c, or n = num_latents; images
+            alone lie on K rasters. If no photo has any reference, None, or in training an empty (or wholly masked)
+            set, so that every parameter has a gradient.
 
         Raises:
             ValueError: References lack what this encoder needs, or their tokens have another shape.
@@ -101,18 +126,21 @@ class ReferenceEncoder(BaseModule):
         if self.what != "image":
             sets.append(self._crop_tokens(batch))
         merged = TokenSet.cat(sets)
-        return TokenSet(self.dropout(merged.tokens), merged.pos, merged.mask)
+        merged = TokenSet(self.dropout(merged.tokens), merged.pos, merged.mask, merged.grid)
+        return merged if self.resampler is None else self.resampler(merged)
 
     def _image_tokens(self, batch: ReferenceBatch) -> TokenSet:
         tokens = batch.stack("tokens", (self.token_grid[0] * self.token_grid[1], self.in_channels))
         tokens, grid = self._pool(tokens)
         b, k, m, _ = tokens.shape
-        sine = self._grid_positions(grid, tokens)  # (m, d)
-        shared = self._similarity(batch.scores).unsqueeze(2) + self.image_embedding
-        content = self.token_norm(self.token_proj(tokens) + self.token_pos_proj(sine) + shared)
-        pos = (sine + self.image_embedding).expand(b, k, -1, -1)
+        content, pos = self.token_proj(tokens), self.image_embedding
+        if self.positions:
+            sine = self._grid_positions(grid, tokens)  # (m, d)
+            content, pos = content + self.token_pos_proj(sine), sine + pos
+        content = self.token_norm(content + (self._similarity(batch.scores) + self.image_embedding))
+        pos = pos.expand(b, k, m, -1)
         mask = batch.mask.unsqueeze(-1).expand(b, k, m)
-        return TokenSet(content.flatten(1, 2), pos.flatten(1, 2), mask.flatten(1))
+        return TokenSet(content.flatten(1, 2), pos.flatten(1, 2), mask.flatten(1), grid)
 
     def _crop_tokens(self, batch: ReferenceBatch) -> TokenSet:
         crops = batch.stack("crops", (None, 4))  # (B, K, c, 4)
@@ -121,12 +149,16 @@ class ReferenceEncoder(BaseModule):
         half = self.embed_dims // 2
         sine = coordinate_to_encoding(crops.flatten(0, 1), num_feats=half).unflatten(0, crops.shape[:2])
         content = self.crop_proj(torch.cat([sine, scores.unsqueeze(-1)], dim=-1))
-        content = self.crop_norm(content + self._similarity(batch.scores).unsqueeze(2) + self.crop_embedding)
-        pos = sine[..., : self.embed_dims] + self.crop_embedding  # the sine code of the crop's centre
+        content = self.crop_norm(content + self._similarity(batch.scores) + self.crop_embedding)
+        centre = sine[..., : self.embed_dims] if self.positions else torch.zeros_like(content)
+        pos = centre + self.crop_embedding
         return TokenSet(content.flatten(1, 2), pos.flatten(1, 2), mask.flatten(1))
 
-    def _similarity(self, scores: Tensor) -> Tensor:
-        return self.similarity_proj(scores.unsqueeze(-1))
+    def _similarity(self, scores: Tensor) -> Tensor | float:
+        """What similarities (B, K) add to all tokens of a reference, (B, K, 1, d)."""
+        if self.similarity_proj is None:
+            return 0.0
+        return self.similarity_proj(scores.unsqueeze(-1)).unsqueeze(2)
 
     def _pool(self, tokens: Tensor) -> tuple[Tensor, tuple[int, int]]:
         if self.pooled_grid is None:
@@ -142,3 +174,9 @@ class ReferenceEncoder(BaseModule):
         y, x = torch.meshgrid(rows, cols, indexing="ij")
         points = torch.stack([x, y], dim=-1).view(1, -1, 2)
         return coordinate_to_encoding(points, num_feats=self.embed_dims // 2)[0].to(like.dtype)
+
+
+def _projection(kind: str, in_channels: int, embed_dims: int) -> nn.Module:
+    if kind == "linear":
+        return nn.Linear(in_channels, embed_dims)
+    return nn.Sequential(nn.Linear(in_channels, embed_dims), nn.ReLU(), nn.Linear(embed_dims, embed_dims))

@@ -17,7 +17,7 @@ from procrop.evaluation.functional import (
     topn_accuracy,
 )
 from procrop.evaluation.metrics import CropIoUDisp, CropTopNAccuracy, GridAccuracy
-from procrop.evaluation.metrics.photo_metric import floor_of, score_table
+from procrop.evaluation.score_table import floor_of, score_table
 from procrop.registry import METRICS
 from procrop.structures import CropDataSample, gaic_grid_anchors
 from procrop.structures.boxes import box_iou
@@ -80,10 +80,11 @@ def test_topn_accuracy_keys_tell_the_options():
     figures = _run(
         CropTopNAccuracy(eps=(0.85, 0.9), ns=(5,), ks=(1,), ties="include", one_to_one=True), [_sample(0)]
     )
-    assert {key.removeprefix("acc/").removeprefix("random_") for key in figures} == {
+    names = {key.removeprefix("acc/") for key in figures}
+    assert {name.removeprefix(floor_of(name) or "") for name in names} == {
         *(f"acc_1/5@{eps}_ties_1to1" for eps in ("0.85", "0.9")),
         *(f"mean_acc_5@{eps}_ties_1to1" for eps in ("0.85", "0.9")),
-        *(f"best_crop_recall_5@{eps}_ties" for eps in ("0.85", "0.9")),
+        *(f"best_crop_recall_5@{eps}_ties" for eps in ("0.85", "0.9", "avg")),
         "photos",
         "excluded",
         "without_prediction",

@@ -1,0 +1,2 @@
+# Table 6: retrieval, no text.
+_base_ = ["../../procrop_cad.py"]

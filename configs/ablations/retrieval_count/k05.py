@@ -1,0 +1,6 @@
+# Figure 9: K = 5 references a photo.
+_base_ = ["../../procrop_cad.py"]
+references = dict(k=5)
+train_dataloader = dict(dataset=dict(references=references))
+val_dataloader = dict(dataset=dict(references=references))
+test_dataloader = dict(dataset=dict(references=references))

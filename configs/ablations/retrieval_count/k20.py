@@ -1,0 +1,6 @@
+# Figure 9: K = 20 references a photo (its neighbour tables: tools/neighbours.py with this file).
+_base_ = ["../../procrop_cad.py"]
+references = dict(k=20)
+train_dataloader = dict(dataset=dict(references=references))
+val_dataloader = dict(dataset=dict(references=references))
+test_dataloader = dict(dataset=dict(references=references))

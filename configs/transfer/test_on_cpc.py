@@ -1,0 +1,11 @@
+# CPC's validation photos as test set of a checkpoint that was trained on anything; see test_on_flms.py.
+_base_ = ["test_on_flms.py"]
+test_dataloader = dict(
+    dataset=dict(
+        type="CPCDataset",
+        data_root="data/cpc",
+        split="val",
+        references=dict(table="data/cpc/neighbours_ava.npz"),
+    ),
+)
+test_evaluator = dict(_delete_=True, type="CropIoUDisp", ground_truth="best")

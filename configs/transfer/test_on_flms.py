@@ -1,0 +1,23 @@
+# FLMS as test set of a checkpoint that was trained on anything (docs/ablations.md):
+#   python tools/test.py configs/transfer/test_on_flms.py CHECKPOINT
+# Only what is tested: model and pipeline are the checkpoint's, as are k and `what` of the references, or their absence.
+default_scope = "procrop"
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=False,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="FLMSDataset",
+        data_root="data/flms",
+        test_mode=True,
+        references=dict(
+            type="LoadReferences",
+            gallery="data/ava/gallery_index",
+            table="data/flms/neighbours_ava.npz",
+            k=10,
+        ),
+    ),
+)
+test_cfg = dict(type="TestLoop")
+test_evaluator = dict(type="CropIoUDisp", ground_truth="all")

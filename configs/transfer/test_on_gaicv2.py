@@ -1,0 +1,15 @@
+# GAICD v2 as test set of a checkpoint that was trained on anything; see test_on_flms.py.
+_base_ = ["test_on_flms.py"]
+test_dataloader = dict(
+    dataset=dict(
+        type="GAICDataset",
+        data_root="data/gaicv2",
+        version="v2",
+        split="test",
+        references=dict(table="data/gaicv2/neighbours_ava.npz"),
+    ),
+)
+test_evaluator = [
+    dict(type="CropTopNAccuracy", eps=0.85),
+    dict(type="CropIoUDisp", ground_truth="best"),
+]

@@ -1,0 +1,42 @@
+"""A sheet as one HTML file that needs nothing else: its header stays in sight, its rows are loaded as they come."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+from PIL import Image
+
+HTML_SUFFIXES = (".html", ".htm")
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ margin: 0 auto; width: {width}px; background: #fbfbf9 }}
+img {{ display: block }}
+img:first-of-type {{ position: sticky; top: 0; border-bottom: 1px solid #ddddd9 }}
+</style>
+{pictures}
+</html>
+"""
+
+
+def html_page(title: str, header: Image.Image, rows: Sequence[Image.Image]) -> str:
+    """Text of a page of pictures.
+
+    Args:
+        title: Title of the page.
+        header: Stays at the top while the rows move.
+        rows: Pictures of the header's width.
+    """
+    pictures = [_tag(header, "PNG", html.escape(title)), *(_tag(row, "JPEG", "") for row in rows)]
+    return _PAGE.format(title=html.escape(title), width=header.width, pictures="\n".join(pictures))
+
+
+def _tag(picture: Image.Image, kind: str, alt: str) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, quality=90)
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    size = f'width="{picture.width}" height="{picture.height}"'
+    return f'<img {size} alt="{alt}" loading="lazy" src="data:image/{kind.lower()};base64,{data}">'
