@@ -65,7 +65,9 @@ class HalfCropper(BaseModel):
             "spite": own if shown is None else 1 - shown,
         }[self.reads]
         box = [0, 0, WIDTH, HEIGHT] if half is None else HALVES[half]
-        sample.pred_instances = InstanceData(bboxes=torch.tensor([box]).float(), scores=torch.tensor([0.5]))
+        sample.pred_instances = InstanceData(
+            bboxes=torch.tensor(np.array([box])).float(), scores=torch.tensor([0.5])
+        )
         if self.scores_given:
             sample.candidate_scores = torch.tensor([0.9, 0.1] if half == 0 else [0.1, 0.9])
         return data_samples
@@ -139,7 +141,7 @@ def report(folder):
         ("references", "The model uses what is retrieved: +", {"retrieved": 1.0, "none": 0.5}),
         (
             "photo",
-            "References help, but which ones does not matter: +0.5000",
+            "References help, but which ones does not matter (no effect above 0.0000): +0.5000",
             {"retrieved": 1, "shuffled": 1, "none": 0.5},
         ),
         (
@@ -304,3 +306,62 @@ def test_procrop_is_audited_as_it_would_be_tested(untrained, gallery, tmp_path):
             assert ("references" in sample) == (name == "retrieved")
             np.testing.assert_allclose(boxes, sample.pred_instances.bboxes.numpy(), atol=2e-3)
     assert not np.allclose(written["retrieved"], written["none"], atol=0.01)
+
+
+def gains(shuffled, random, none, twin=None):
+    """A comparison with these gains, each with an interval of +- 0.1."""
+    from procrop.apis.retrieval_audit.comparison import Comparison, Difference
+
+    wanted = dict(shuffled=shuffled, random=random, none=none, twin=twin)
+    differences = {
+        kind: Difference(gain, gain - 0.1, gain + 0.1, 0.5)
+        for kind, gain in wanted.items()
+        if gain is not None
+    }
+    return Comparison("crop/iou@1", 9, {}, differences)
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        (
+            (0.2, 0.3, 0.2),
+            "The model uses what is retrieved: +0.2000 [+0.1000, +0.3000] over another photo's",
+        ),
+        ((0.2, 0.3, 0.05), "which ones matters, but they are not told apart from none"),
+        ((0.2, 0.3, -0.2), "which ones matters, but it crops better without any"),
+        (
+            (0.2, 0.05, 0.2),
+            "Undecided: retrieved references are better than another photo's, but not told apart",
+        ),
+        ((0.2, -0.2, 0.2), "Retrieved references are worse than random ones: -0.2000"),
+        (
+            (0.0, 0.05, 0.2),
+            "References help, but which ones does not matter (no effect above 0.1500): +0.2000",
+        ),
+        ((0.0, 0.05, -0.2), "References harm, but which ones does not matter"),
+        ((0.0, 0.05, -0.09), "No effect of the references above 0.1900 in crop/iou@1"),
+        ((0.2, 0.3, 0.2, 0.2), "It is ahead of the model trained without references, by +0.2000"),
+        ((0.2, 0.3, 0.2, 0.0), "Yet it is not told apart from the model trained without references"),
+        ((0.2, 0.3, 0.2, -0.2), "Yet the model trained without references is better: -0.2000"),
+    ],
+)
+def test_the_rules_of_the_verdict(figures, words):
+    from procrop.apis.retrieval_audit import verdict
+
+    assert words in verdict(gains(*figures))
+
+
+def test_records_of_one_photo_are_no_independent_observations():
+    from procrop.apis.retrieval_audit import compare_conditions
+
+    photos = np.random.default_rng(0).normal(0.1, 1, 30)
+    alone = compare_conditions("crop/iou@1", dict(retrieved=[photos], none=[np.zeros(30)]))
+    fourfold = dict(retrieved=[np.repeat(photos, 4)], none=[np.zeros(120)])
+    sources = [f"s{number // 4}" for number in range(120)]
+    together = compare_conditions("crop/iou@1", fourfold, sources).differences["none"]
+    apart = compare_conditions("crop/iou@1", fourfold).differences["none"]
+    own = alone.differences["none"]
+    assert together.mean == pytest.approx(own.mean) == pytest.approx(photos.mean())
+    assert together.high - together.low == pytest.approx(own.high - own.low, rel=0.03)
+    assert apart.high - apart.low == pytest.approx((own.high - own.low) / 2, rel=0.05)

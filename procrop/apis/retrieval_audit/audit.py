@@ -181,10 +181,12 @@ def _report(
     for condition in conditions:
         by_kind.setdefault(condition.kind, []).append(condition.name)
     missing = np.full(len(annotations), np.nan)
+    sources = [line["source_id"] for line in annotations.values()]
     comparisons = [
         compare_conditions(
             key,
             {kind: [figures[name].get(key, missing) for name in names] for kind, names in by_kind.items()},
+            sources,
         )
         for key in choose_keys(settings.metrics, known)
     ]
