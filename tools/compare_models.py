@@ -56,9 +56,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rows", type=int, help="photos per page (default: 12; all in an .html file)")
     parser.add_argument(
-        "--lenient",
+        "--strict",
         action="store_true",
-        help="leave out annotations that cannot be used, instead of stopping",
+        help="stop at an annotation that cannot be used, instead of leaving it out",
     )
     parser.set_defaults(run=run)
     return parser
@@ -79,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"--{option} {value}: must be {low}" + (f" to {high}" if high else " or more"))
     problems = Problems()
     models = read_models(args.predictions, problems)
-    records = parse_spec(args.dataset).read(strict=not args.lenient)
+    records = parse_spec(args.dataset).read(strict=args.strict)
+    if records.problems:
+        print(f"{args.dataset}: left out {records.problems.summary()}", file=sys.stderr)
     path, table = out_files(Path(args.out), records.photos)
     chosen = choose_photos(records, models, args.ids, args.sort, args.limit, args.seed, args.ground_truth)
     warn_unknown(records, models)

@@ -168,6 +168,19 @@ def test_usage(flms, tmp_path, capsys, args, words):
     assert words in capsys.readouterr().err
 
 
+def test_annotations_that_cannot_be_used_are_left_out_unless_strict(flms, tmp_path, capsys):
+    model = flms("m", [[[0, 0, 100, 80]]] * 5)
+    root = tmp_path / "flms"
+    records = get_format("flms").read(root).records
+    records[2] = CropRecord("p2", "p2.png", np.array([[10, 10, 90, 70], [90, 70, 10, 10]], float))
+    get_format("flms").save(CropSet("flms", records, root / "image"), root, None, Problems())
+    assert run(root, model, "--out", tmp_path / "out", "--strict") == 2
+    assert "crop without area" in capsys.readouterr().err
+    assert run(root, model, "--out", tmp_path / "out") == 0
+    shown = capsys.readouterr()
+    assert "left out 1 x crop without area" in shown.err and "(5 photos shown)" in shown.out
+
+
 def test_strangers_predictions_and_places_among_the_photos_are_refused(flms, tmp_path, capsys):
     model = flms("m", [[[0, 0, 9, 9]]], ids=["x"])
     assert run(tmp_path / "flms", model, "--out", tmp_path / "out") == 2
