@@ -87,8 +87,12 @@ def make_photo_record(
     pred = np.asarray(pred, dtype=np.float64).reshape(-1, 4)
     pred_scores = _column(pred_scores, len(pred), img_id, "pred_instances")
     order = rank_order(pred_scores)
-    order = order[np.isfinite(pred[order]).all(axis=1)]
-    pred_scores = np.where(np.isfinite(pred_scores), pred_scores, -np.inf)[order]
+    pred, pred_scores = pred[order], pred_scores[order]
+    if not np.isfinite(pred).all():
+        finite = np.isfinite(pred).all(axis=1)
+        pred, pred_scores = pred[finite], pred_scores[finite]
+    if not np.isfinite(pred_scores).all():
+        pred_scores = np.where(np.isfinite(pred_scores), pred_scores, -np.inf)
     size = (float(size[0]), float(size[1]))
     return PhotoRecord(
         img_id,
@@ -97,7 +101,7 @@ def make_photo_record(
         mos[valid],
         positives,
         valid,
-        pred[order],
+        pred,
         pred_scores,
         candidate_scores,
         source_id,

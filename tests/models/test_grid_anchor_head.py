@@ -159,6 +159,14 @@ def test_a_memory_that_is_all_masked_is_finite(head):
     assert first.isfinite().all() and torch.equal(first, head(other, boxes()))
 
 
+def test_long_tokens_do_not_drown_the_others(head):
+    """Cells of an image backbone's map have any scale; references are layer-normalised."""
+    data = features()
+    before = head(data, boxes())
+    data.memory.tokens[:, :12] *= 8
+    torch.testing.assert_close(head(data, boxes()), before, rtol=1e-3, atol=1e-3)
+
+
 def test_what_is_not_finite_never_wins(head):
     crops = boxes(1, 4)
     crops[0, 1, 2] = float("nan")

@@ -74,7 +74,8 @@ def measure_ours(photos: list, floors: bool = False) -> dict[str, float]:
 
     records = []
     for number, (size, crops, mos, preds, scores, ranked) in enumerate(photos):
-        positives = select_positives(_array(mos), 4.0)
+        mos = _array(mos)
+        positives = select_positives(mos, 4.0)
         records.append(make_photo_record(str(number), size, crops, mos, positives, preds, scores, ranked))
     protocols = make_protocols(PROTOCOLS)
     for protocol in protocols:

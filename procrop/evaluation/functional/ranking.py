@@ -32,8 +32,9 @@ def valid_crops(bboxes: ArrayLike, scores: ArrayLike | None = None) -> np.ndarra
     Returns:
         (n,) bool.
     """
-    bboxes = np.asarray(bboxes, dtype=np.float64).reshape(-1, 4)
-    valid = np.isfinite(bboxes).all(axis=1) & (bboxes[:, 2:] > bboxes[:, :2]).all(axis=1)
+    x1, y1, x2, y2 = np.asarray(bboxes, dtype=np.float64).reshape(-1, 4).T
+    with np.errstate(invalid="ignore"):  # a sum is finite only if all its terms are
+        valid = (x2 > x1) & (y2 > y1) & np.isfinite(x1 + y1 + x2 + y2)
     if scores is not None:
         scores = np.asarray(scores, dtype=np.float64)
         valid &= np.isfinite(scores) & (scores != UNSCORED)

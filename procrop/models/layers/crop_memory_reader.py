@@ -36,6 +36,9 @@ class CropMemoryReader(BaseModule):
         self.embed_dims = embed_dims
         self.query_proj = nn.Linear(channels, embed_dims)
         self.box_proj = nn.Linear(2 * embed_dims, embed_dims)
+        # cells of an image backbone's map are several times longer than projected references; left so, they take all of
+        # the attention from the start, and the references never get a gradient to speak of
+        self.memory_norm = nn.LayerNorm(embed_dims)
         self.attention = ContextCrossAttention(embed_dims, num_heads, dropout)
         self.out_proj = nn.Linear(embed_dims, channels)
         nn.init.zeros_(self.out_proj.weight)
@@ -54,7 +57,7 @@ class CropMemoryReader(BaseModule):
         """
         sine = coordinate_to_encoding(boxes, num_feats=self.embed_dims // 2)  # (B, M, 2 d)
         query = TokenSet(self.query_proj(vectors), self.box_proj(sine.to(vectors.dtype)))
-        tokens = memory.tokens
+        tokens = self.memory_norm(memory.tokens)
         pos = torch.zeros_like(tokens) if memory.pos is None else memory.pos
         mask = memory.mask
         if mask is None:
