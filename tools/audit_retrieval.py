@@ -7,7 +7,7 @@
 
 Every photo is cropped with its retrieved references, with another photo's, with random ones from the gallery, and with
 none. The differences to retrieved references come with paired bootstrap intervals, and with a verdict by the rules of
-docs/mechanism.md. The folder --out keeps the report (report.md, report.json, differences.png), the predictions of each
+docs/evaluation.md. The folder --out keeps the report (report.md, report.json, differences.png), the predictions of each
 condition and the neighbour tables; the same command continues an audit that was interrupted.
 Exit codes: 0 done, 2 not usable as asked, 130 interrupted.
 """

@@ -5,15 +5,20 @@
     python tools/compare_models.py --dataset gaicv2:data/gaicv2:test ours=a.jsonl baseline=b.jsonl \\
         --sort difference --limit 24 --top 3 --out sheet.html
 
-Predictions are what tools/test.py --dump writes, from any cropper. A row shows the photo with its annotated crops
+Predictions are as tools/evaluate.py takes them, from any cropper. A row shows the photo with its annotated crops
 (green; blue: the one that is cut out below; red: the subject), then each model's crop in the photo and cut out, with
 IoU and boundary displacement. --out takes a .png, .jpg or .html file, or a folder for sheet.png and figures.json.
-Exit codes: 0 done, 1 some photos rejected (they are listed), 2 not usable as asked.
+Exit codes: 0 done, 1 some photos or lines rejected (they are listed), 2 not usable as asked.
 """
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from procrop.datasets.problems import Problems
+    from procrop.evaluation.predictions import Prediction
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".html", ".htm")
 _SHOWN = 20
@@ -51,9 +56,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rows", type=int, help="photos per page (default: 12; all in an .html file)")
     parser.add_argument(
-        "--lenient",
+        "--strict",
         action="store_true",
-        help="leave out annotations that cannot be used, instead of stopping",
+        help="stop at an annotation that cannot be used, instead of leaving it out",
     )
     parser.set_defaults(run=run)
     return parser
@@ -63,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, choose, draw, and list what could not be shown."""
     from procrop.apis.model_comparison import choose_photos, draw_comparison, warn_unknown
     from procrop.datasets.formats.spec import parse_spec
+    from procrop.datasets.problems import Problems
     from procrop.io.atomic import write_json
 
     for option, low, high in (("top", 1, 4), ("limit", 1, None), ("rows", 1, None)):
@@ -71,8 +77,11 @@ def run(args: argparse.Namespace) -> int:
             continue
         if value < low or (high is not None and value > high):
             raise ValueError(f"--{option} {value}: must be {low}" + (f" to {high}" if high else " or more"))
-    models = read_models(args.predictions)
-    records = parse_spec(args.dataset).read(strict=not args.lenient)
+    problems = Problems()
+    models = read_models(args.predictions, problems)
+    records = parse_spec(args.dataset).read(strict=args.strict)
+    if records.problems:
+        print(f"{args.dataset}: left out {records.problems.summary()}", file=sys.stderr)
     path, table = out_files(Path(args.out), records.photos)
     chosen = choose_photos(records, models, args.ids, args.sort, args.limit, args.seed, args.ground_truth)
     warn_unknown(records, models)
@@ -85,18 +94,21 @@ def run(args: argparse.Namespace) -> int:
             f"{name:<24} IoU {means['iou']:.4f}  Disp {means['disp']:.4f}  ({means['photos']} photos shown)"
         )
     print(", ".join(str(path) for path in [*found.pages, *([table] if table else [])]))
-    for name, reason in list(found.rejected.items())[:_SHOWN]:
+    rejected = [*problems.entries, *found.rejected.items()]
+    for name, reason in rejected[:_SHOWN]:
         print(f"rejected {name.encode('utf-8', 'backslashreplace').decode()}: {reason}", file=sys.stderr)
-    return 1 if found.rejected else 0
+    if len(rejected) > _SHOWN:
+        print(f"... and {len(rejected) - _SHOWN} more", file=sys.stderr)
+    return 1 if rejected else 0
 
 
-def read_models(specs: list[str]) -> dict[str, dict]:
-    """Predictions by model name.
+def read_models(specs: list[str], problems: "Problems") -> dict[str, "dict[str, Prediction]"]:
+    """Predictions by model name; lines that cannot be used go into ``problems``.
 
     Raises:
-        ValueError: Not NAME=FILE, a name twice, no such file, or what `read_predictions` refuses.
+        ValueError: Not NAME=FILE, a name twice, no such file, or one without a usable line.
     """
-    from procrop.apis.model_comparison import read_predictions
+    from procrop.evaluation.predictions import read_predictions
 
     models = {}
     for spec in specs:
@@ -107,7 +119,7 @@ def read_models(specs: list[str]) -> dict[str, dict]:
             raise ValueError(f"two models are named {name!r}; give one another name: other={place}")
         if not Path(place).is_file():
             raise ValueError(f"{place}: no such file; tools/test.py --dump writes one")
-        models[name] = read_predictions(place)
+        models[name] = read_predictions(place, problems)
     return models
 
 

@@ -1,6 +1,5 @@
 """Predictions of several models side by side: which photos to show, their figures, the sheet. Needs no torch."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from procrop.datasets.records import CropRecord, CropSet
 from procrop.evaluation.functional.iou_disp import iou_disp
 from procrop.evaluation.functional.ranking import rank_order, top_crops, valid_crops
+from procrop.evaluation.predictions import Prediction
 from procrop.io import PhotoError, progress, read_photo
 from procrop.structures.boxes import box_iou
 from procrop.visualization.model_sheet import ModelCrops, ModelRow, ModelSheet
@@ -36,39 +36,22 @@ class ModelComparison:
     rejected: dict[str, str] = field(default_factory=dict)
 
 
-def read_predictions(path: str | os.PathLike) -> dict[str, dict[str, Any]]:
-    """Read a file of ``tools/test.py --dump``.
-
-    Returns:
-        img_id to ``boxes`` (P, 4) float64 xyxy pixels, best first, and ``size`` (width, height) or None.
+def ranked_crops(prediction: Prediction | None, record: CropRecord) -> np.ndarray:
+    """(P, 4) a model's crops of a record, best first; none without a prediction.
 
     Raises:
-        ValueError: A line is not of this form, or a photo is there twice; the message names file and line.
+        ValueError: A ranker scored another number of crops than the record has.
     """
-    found: dict[str, dict[str, Any]] = {}
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: no text ({error}); predictions are JSON lines") from error
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        try:
-            line = json.loads(text)
-            boxes = np.asarray(line["boxes"], np.float64).reshape(-1, 4)
-            scores = np.asarray(line["scores"], np.float64)
-            img_id, size = str(line["img_id"]), line.get("size")
-            if scores.shape != (len(boxes),) or not np.isfinite(boxes).all():
-                raise ValueError("as many scores as boxes are needed, and finite numbers")
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path}:{number}: not a prediction ({error!r}); a line is "
-                '{"img_id": ..., "size": [w, h], "boxes": [[x1, y1, x2, y2], ...], "scores": [...]}'
-            ) from error
-        if img_id in found:
-            raise ValueError(f"{path}:{number}: {img_id!r} is there twice; one line a photo")
-        found[img_id] = {"boxes": boxes[rank_order(scores)], "size": size and tuple(size)}
-    return found
+    if prediction is None:
+        return np.zeros((0, 4))
+    if prediction.boxes is not None:
+        return prediction.boxes[rank_order(prediction.scores)]
+    if len(prediction.candidate_scores) != len(record.boxes):
+        raise ValueError(
+            f"{prediction.place}: {len(prediction.candidate_scores)} candidate_scores for {len(record.boxes)} "
+            "annotated crops"
+        )
+    return record.boxes[rank_order(prediction.candidate_scores)]
 
 
 def ground_truth(record: CropRecord, which: str) -> np.ndarray:
@@ -94,7 +77,7 @@ def shown_annotation(record: CropRecord) -> np.ndarray | None:
 
 def choose_photos(
     records: CropSet,
-    models: Mapping[str, Mapping[str, Mapping]],
+    models: Mapping[str, Mapping[str, Prediction]],
     ids: Sequence[str] = (),
     order: str = "random",
     limit: int | None = None,
@@ -138,20 +121,20 @@ def choose_photos(
     return chosen[:limit]
 
 
-def _gap(record: CropRecord, models: Mapping[str, Mapping[str, Mapping]], which: str) -> float:
+def _gap(record: CropRecord, models: Mapping[str, Mapping[str, Prediction]], which: str) -> float:
     """Largest minus smallest IoU@1; a photo that a model has not predicted counts as 0 for it."""
     gt = ground_truth(record, which)
     if not len(gt):
         return 0.0
-    found = [predictions.get(record.img_id, {"boxes": np.zeros((0, 4))}) for predictions in models.values()]
-    values = [box_iou(line["boxes"][:1], gt).max(initial=0.0) for line in found]
+    tops = [ranked_crops(found.get(record.img_id), record)[:1] for found in models.values()]
+    values = [box_iou(top, gt).max(initial=0.0) for top in tops]
     return float(max(values) - min(values))
 
 
 def draw_comparison(
     records: CropSet,
     chosen: Sequence[CropRecord],
-    models: Mapping[str, Mapping[str, Mapping]],
+    models: Mapping[str, Mapping[str, Prediction]],
     path: str | os.PathLike,
     top: int = 1,
     which: str = "auto",
@@ -189,22 +172,21 @@ def draw_comparison(
 
 
 def _row(
-    records: CropSet, record: CropRecord, models: Mapping[str, Mapping[str, Mapping]], top: int, which: str
+    records: CropSet, record: CropRecord, models: Mapping[str, Mapping[str, Prediction]], top: int, which: str
 ) -> tuple[ModelRow, dict[str, Any]]:
     photo = read_photo(records.photo_path(record))
     size = (photo.shape[1], photo.shape[0])
     gt = ground_truth(record, which)
     columns, figures = [], {}
     for name, predictions in models.items():
-        line = predictions.get(record.img_id)
-        if line is None:
+        prediction = predictions.get(record.img_id)
+        if prediction is None:
             columns.append(ModelCrops(note="not in its file"))
             continue
-        if line["size"] and tuple(line["size"]) != size:
-            raise ValueError(
-                f"{name} predicted it at {line['size'][0]} × {line['size'][1]}, the photo has {size[0]} × {size[1]}"
-            )
-        boxes = line["boxes"][:top]
+        if prediction.size and prediction.size != size:
+            seen = f"{prediction.size[0]} × {prediction.size[1]}"
+            raise ValueError(f"{name} predicted it at {seen}, the photo has {size[0]} × {size[1]}")
+        boxes = ranked_crops(prediction, record)[:top]
         if len(gt):
             iou, disp = (float(values[0]) for values in iou_disp(boxes, gt, size, [top]))
             figures[name] = {"iou": round(iou, 6), "disp": round(disp, 6)}
@@ -242,7 +224,7 @@ def _means(photos: Sequence[Mapping], models: Sequence[str]) -> dict[str, dict[s
     return means
 
 
-def warn_unknown(records: CropSet, models: Mapping[str, Mapping]) -> None:
+def warn_unknown(records: CropSet, models: Mapping[str, Mapping[str, Prediction]]) -> None:
     """Say on stderr how many predictions belong to no record."""
     known = {record.img_id for record in records.records}
     for name, predictions in models.items():

@@ -131,7 +131,12 @@ def differences(
 
 
 def paired_difference(
-    first: np.ndarray, second: np.ndarray, resamples: int = 10_000, seed: int = 0, level: float = 0.95
+    first: np.ndarray,
+    second: np.ndarray,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+    units: Sequence[object] | None = None,
 ) -> Difference:
     """Mean of one figure less that of another, both known for the same photos.
 
@@ -141,12 +146,15 @@ def paired_difference(
         resamples: Number of draws of the photos.
         seed: Equal seeds give equal draws.
         level: Coverage of the interval.
+        units: As for :func:`draw_counts`.
 
     Raises:
         ValueError: If the lengths differ or there is no photo.
     """
     change = np.asarray(first, np.float64) - np.asarray(second, np.float64)
-    draws = np.concatenate([counts @ change for counts in draw_counts(len(change), resamples, seed)])
+    blocks = draw_counts(len(change), resamples, seed, units)
+    # units differ in size, so a draw does not always have as many photos
+    draws = np.concatenate([counts @ change / counts.sum(axis=1) for counts in blocks])
     keys, none = ["change"], np.zeros((resamples, 1))
     figures = ({"change": 0.0}, {"change": float(change.mean())})
-    return differences(keys, figures, (none, draws[:, None] / len(change)), level)["change"]
+    return differences(keys, figures, (none, draws[:, None]), level)["change"]

@@ -30,13 +30,24 @@ def html_page(title: str, header: Image.Image, rows: Sequence[Image.Image]) -> s
         header: Stays at the top while the rows move.
         rows: Pictures of the header's width.
     """
-    pictures = [_tag(header, "PNG", html.escape(title)), *(_tag(row, "JPEG", "") for row in rows)]
+    lazy = 'loading="lazy" '
+    pictures = [picture_tag(header, html.escape(title), "PNG", more=lazy)]
+    pictures += [picture_tag(row, "", quality=90, more=lazy) for row in rows]
     return _PAGE.format(title=html.escape(title), width=header.width, pictures="\n".join(pictures))
 
 
-def _tag(picture: Image.Image, kind: str, alt: str) -> str:
+def picture_tag(picture: Image.Image, alt: str, kind: str = "JPEG", quality: int = 82, more: str = "") -> str:
+    """A picture as an ``<img>`` that holds its own bytes.
+
+    Args:
+        picture: Shown in its own size.
+        alt: What it says in words, already escaped.
+        kind: "JPEG" or "PNG".
+        quality: Of a JPEG.
+        more: Further attributes.
+    """
     buffer = io.BytesIO()
-    picture.save(buffer, kind, quality=90)
+    picture.save(buffer, kind, quality=quality)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     size = f'width="{picture.width}" height="{picture.height}"'
-    return f'<img {size} alt="{alt}" loading="lazy" src="data:image/{kind.lower()};base64,{data}">'
+    return f'<img {size} alt="{alt}" {more}src="data:image/{kind.lower()};base64,{data}">'

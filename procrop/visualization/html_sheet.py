@@ -1,8 +1,6 @@
 """A sheet of pictures as one HTML file that needs nothing else: thumbnails inside, a page at a time."""
 
-import base64
 import html
-import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from PIL import Image
 
 from procrop.io import atomic_write
 from procrop.visualization.fonts import printable
+from procrop.visualization.html_page import picture_tag
 
 _PER_PAGE = 60
 _HEAD = """<!doctype html>
@@ -95,17 +94,10 @@ def write_html_sheet(
 
 
 def _figure(card: Card) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(card.picture).save(buffer, "JPEG", quality=82)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    height, width = card.picture.shape[:2]
+    picture = picture_tag(Image.fromarray(card.picture), _safe(card.title))
     lines = "".join(f'<br><span class="grey">{_safe(line)}</span>' for line in card.lines)
     alarm = f'<br><span class="alarm">{_safe(card.alarm)}</span>' if card.alarm else ""
-    return (
-        f'<figure><img width="{width}" height="{height}" alt="{_safe(card.title)}" '
-        f'src="data:image/jpeg;base64,{data}"><figcaption><b>{_safe(card.title)}</b>{lines}{alarm}'
-        "</figcaption></figure>\n"
-    )
+    return f"<figure>{picture}<figcaption><b>{_safe(card.title)}</b>{lines}{alarm}</figcaption></figure>\n"
 
 
 def _safe(text: str) -> str:

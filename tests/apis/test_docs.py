@@ -1,6 +1,7 @@
 """What docs/adding_a_component.md shows works as it stands there."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,6 +31,32 @@ def test_files_that_are_named_exist(path):
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
     for link in re.findall(r"\]\(([^)#]+\.md)", text):
         assert (path.parent / link).is_file(), link
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_folders_that_are_named_exist(path):
+    text = path.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w./-])((?:configs|tools|procrop)/[\w/]+)(?![\w.*<{/-])", text))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["reproduce.md", "evaluation.md"])
+def test_options_of_commands_exist(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"python (tools/[\w/]+\.py)((?:[ \[]+[^`\n|#]*)?)", text)
+    assert len(commands) > 4
+    asked: dict[tuple[str, ...], set[str]] = {}
+    for tool, rest in commands:
+        # tools with sub-commands have options for each
+        sub = (rest.split()[0],) if tool in ("tools/datasets.py", "tools/gallery.py") else ()
+        asked.setdefault((tool, *sub), set()).update(re.findall(r"--[\w-]+", rest))
+    for command, options in asked.items():
+        if options:
+            shown = subprocess.run(
+                [sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True
+            )
+            assert shown.returncode == 0, shown.stderr
+            assert sorted(options - set(re.findall(r"--[\w-]+", shown.stdout))) == [], command
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ class HalfCropper(BaseModel):
             "spite": the half that its references do not show, the photo's own without any.
     """
 
-    forwards, embedded = 0, 0
+    forwards, embedded, given_crops = 0, 0, False
     stop_after = None
 
     def __init__(self, reads="references", scores_given=False):
@@ -54,6 +54,7 @@ class HalfCropper(BaseModel):
             raise OSError("the power went out")
         HalfCropper.forwards += 1
         (sample,) = data_samples
+        HalfCropper.given_crops |= "candidates" in sample
         own = int(self.extract_feat(inputs)[0] > 128)
         shown = None
         if "references" in sample:
@@ -65,7 +66,9 @@ class HalfCropper(BaseModel):
             "spite": own if shown is None else 1 - shown,
         }[self.reads]
         box = [0, 0, WIDTH, HEIGHT] if half is None else HALVES[half]
-        sample.pred_instances = InstanceData(bboxes=torch.tensor([box]).float(), scores=torch.tensor([0.5]))
+        sample.pred_instances = InstanceData(
+            bboxes=torch.tensor(np.array([box])).float(), scores=torch.tensor([0.5])
+        )
         if self.scores_given:
             sample.candidate_scores = torch.tensor([0.9, 0.1] if half == 0 else [0.1, 0.9])
         return data_samples
@@ -97,8 +100,9 @@ def data(tmp_path_factory, gallery):
 def checkpoint(data, gallery, tmp_path):
     """A function that writes a checkpoint of a HalfCropper; its references are those of the table."""
 
-    def write(name="model.pth", references=True, **model):
-        pipeline = [dict(type="LoadPhoto"), dict(type="LoadCropAnnotations"), dict(type="PackCropInputs")]
+    def write(name="model.pth", references=True, candidates=None, **model):
+        pack = dict(type="PackCropInputs", candidates=candidates)
+        pipeline = [dict(type="LoadPhoto"), dict(type="LoadCropAnnotations"), pack]
         settings = dict(
             type="LoadReferences", gallery=str(gallery.folder), table=str(data / "table.npz"), k=3
         )
@@ -119,7 +123,7 @@ def checkpoint(data, gallery, tmp_path):
         state = dict(scale=torch.ones(()))
         torch.save(dict(state_dict=state, meta=dict(cfg=cfg.pretty_text, procrop=own)), tmp_path / name)
         HalfCropper.forwards = HalfCropper.embedded = 0
-        HalfCropper.stop_after = None
+        HalfCropper.stop_after, HalfCropper.given_crops = None, False
         return tmp_path / name
 
     return write
@@ -139,7 +143,7 @@ def report(folder):
         ("references", "The model uses what is retrieved: +", {"retrieved": 1.0, "none": 0.5}),
         (
             "photo",
-            "References help, but which ones does not matter: +0.5000",
+            "References help, but which ones does not matter (no effect above 0.0000): +0.5000",
             {"retrieved": 1, "shuffled": 1, "none": 0.5},
         ),
         (
@@ -264,8 +268,31 @@ def test_a_model_without_references_is_refused(checkpoint, tmp_path, capsys):
     assert "no references (gallery and table), so there is no retrieval to audit" in capsys.readouterr().err
 
 
-def test_procrop_is_audited_as_it_would_be_tested(untrained, gallery, tmp_path):
-    """The toy model: what is written for retrieved references and for none is what a plain test gives."""
+def test_another_test_set_takes_each_models_own_pipeline(checkpoint, data, gallery, tmp_path):
+    """A config that names no model; the annotated crops are given to nobody whom no evaluator asks to rank them."""
+    references = dict(type="LoadReferences", gallery=str(gallery.folder), table=str(data / "table.npz"), k=9)
+    dataset = dict(
+        type="GAICDataset", data_root=str(data), split="test", test_mode=True, references=references
+    )
+    part = Config(
+        dict(
+            default_scope="procrop",
+            test_dataloader=dict(dataset=dataset),
+            test_evaluator=dict(type="CropIoUDisp", ground_truth="best", topk=[1]),
+        )
+    )
+    part.dump(tmp_path / "part.py")
+    blind = checkpoint("blind.pth", references=False, reads="nothing", candidates="annotated")
+    model = checkpoint(candidates="annotated")
+    assert audit(tmp_path / "part.py", model, "--also", blind, "--out", tmp_path / "out", "--seeds", 0) == 0
+    found = report(tmp_path / "out")["figures"]["crop/iou@1"]["means"]
+    assert found["retrieved"] == 1 and found["twin"] == pytest.approx(0.5)
+    assert HalfCropper.given_crops is False
+
+
+@pytest.mark.parametrize("config", ["procrop_toy.py", "baselines/gaic_procrop_toy.py"])
+def test_procrop_is_audited_as_it_would_be_tested(untrained, gallery, tmp_path, config):
+    """The toy models: what is written for retrieved references and for none is what a plain test gives."""
     from mmengine.registry import DefaultScope
 
     from procrop.apis.retrieval_audit import AuditSettings, audit_retrieval
@@ -279,8 +306,13 @@ def test_procrop_is_audited_as_it_would_be_tested(untrained, gallery, tmp_path):
         (tmp_path / "data" / "annotations" / f"{path.stem}.txt").write_text("0 0 72 96 3\n8 8 60 80 4\n")
     queries = [(path.stem, path.stem, path) for path in paths]
     NeighbourTable.build(queries, gallery, 6).save(tmp_path / "table.npz")
-    checkpoint = untrained(ROOT / "configs" / "procrop_toy.py", gallery, tmp_path / "model.pth")
-    cfg = checkpoint_config(load_checkpoint_file(checkpoint), str(checkpoint))
+    checkpoint = untrained(ROOT / "configs" / config, gallery, tmp_path / "model.pth")
+    loaded = load_checkpoint_file(checkpoint)
+    for name, weight in loaded["state_dict"].items():
+        if "out_proj" in name:  # zero at the start in the anchor-based head: references would change nothing
+            weight += 0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    torch.save(loaded, checkpoint)
+    cfg = checkpoint_config(loaded, str(checkpoint))
     dataset = cfg.test_dataloader.dataset
     dataset.data_root = str(tmp_path / "data")
     dataset.references.update(gallery=str(gallery.folder), table=str(tmp_path / "table.npz"))
@@ -292,15 +324,76 @@ def test_procrop_is_audited_as_it_would_be_tested(untrained, gallery, tmp_path):
     written = {}
     for name in ("retrieved", "none"):
         text = (tmp_path / "out" / "predictions" / f"{name}.jsonl").read_text()
-        written[name] = [json.loads(line)["boxes"] for line in text.splitlines()]
+        written[name] = [json.loads(line) for line in text.splitlines()]
         if name == "none":
             dataset.references = None
         with DefaultScope.overwrite_default_scope("procrop"):
             built = DATASETS.build(dataset)
-        for row, boxes in enumerate(written[name]):
+        for row, line in enumerate(written[name]):
             item = built[row]
             with torch.no_grad():
                 (sample,) = model.test_step({key: [value] for key, value in item.items()})
             assert ("references" in sample) == (name == "retrieved")
-            np.testing.assert_allclose(boxes, sample.pred_instances.bboxes.numpy(), atol=2e-3)
-    assert not np.allclose(written["retrieved"], written["none"], atol=0.01)
+            np.testing.assert_allclose(line["boxes"], sample.pred_instances.bboxes.numpy(), atol=2e-3)
+            np.testing.assert_allclose(line["scores"], sample.pred_instances.scores.numpy(), atol=2e-5)
+    scores = [[line["scores"] for line in written[name]] for name in ("retrieved", "none")]
+    assert not np.allclose(*scores, atol=1e-4)
+
+
+def gains(shuffled, random, none, twin=None):
+    """A comparison with these gains, each with an interval of +- 0.1."""
+    from procrop.apis.retrieval_audit.comparison import Comparison, Difference
+
+    wanted = dict(shuffled=shuffled, random=random, none=none, twin=twin)
+    differences = {
+        kind: Difference(gain, gain - 0.1, gain + 0.1, 0.5)
+        for kind, gain in wanted.items()
+        if gain is not None
+    }
+    return Comparison("crop/iou@1", 9, {}, differences)
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        (
+            (0.2, 0.3, 0.2),
+            "The model uses what is retrieved: +0.2000 [+0.1000, +0.3000] over another photo's",
+        ),
+        ((0.2, 0.3, 0.05), "which ones matters, but they are not told apart from none"),
+        ((0.2, 0.3, -0.2), "which ones matters, but it crops better without any"),
+        (
+            (0.2, 0.05, 0.2),
+            "Undecided: retrieved references are better than another photo's, but not told apart",
+        ),
+        ((0.2, -0.2, 0.2), "Retrieved references are worse than random ones: -0.2000"),
+        (
+            (0.0, 0.05, 0.2),
+            "References help, but which ones does not matter (no effect above 0.1500): +0.2000",
+        ),
+        ((0.0, 0.05, -0.2), "References harm, but which ones does not matter"),
+        ((0.0, 0.05, -0.09), "No effect of the references above 0.1900 in crop/iou@1"),
+        ((0.2, 0.3, 0.2, 0.2), "It is ahead of the model trained without references, by +0.2000"),
+        ((0.2, 0.3, 0.2, 0.0), "Yet it is not told apart from the model trained without references"),
+        ((0.2, 0.3, 0.2, -0.2), "Yet the model trained without references is better: -0.2000"),
+    ],
+)
+def test_the_rules_of_the_verdict(figures, words):
+    from procrop.apis.retrieval_audit import verdict
+
+    assert words in verdict(gains(*figures))
+
+
+def test_records_of_one_photo_are_no_independent_observations():
+    from procrop.apis.retrieval_audit import compare_conditions
+
+    photos = np.random.default_rng(0).normal(0.1, 1, 30)
+    alone = compare_conditions("crop/iou@1", dict(retrieved=[photos], none=[np.zeros(30)]))
+    fourfold = dict(retrieved=[np.repeat(photos, 4)], none=[np.zeros(120)])
+    sources = [f"s{number // 4}" for number in range(120)]
+    together = compare_conditions("crop/iou@1", fourfold, sources).differences["none"]
+    apart = compare_conditions("crop/iou@1", fourfold).differences["none"]
+    own = alone.differences["none"]
+    assert together.mean == pytest.approx(own.mean) == pytest.approx(photos.mean())
+    assert together.high - together.low == pytest.approx(own.high - own.low, rel=0.03)
+    assert apart.high - apart.low == pytest.approx((own.high - own.low) / 2, rel=0.05)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from procrop.apis.model_comparison import choose_photos, draw_comparison, read_predictions, shown_annotation
+from procrop.apis.model_comparison import choose_photos, draw_comparison, ranked_crops, shown_annotation
 from procrop.datasets.formats import get_format
 from procrop.datasets.problems import Problems
 from procrop.datasets.records import CropRecord, CropSet
+from procrop.evaluation.predictions import Prediction, read_predictions
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
@@ -83,7 +84,7 @@ def test_photos_are_shown_where_models_differ_most(flms, tmp_path):
 
 def test_the_random_order_is_the_seeds(flms, tmp_path):
     records = get_format("flms").read(tmp_path / "flms") if flms("full", [[[0, 0, 9, 9]]] * 5) else None
-    models = {"full": read_predictions(tmp_path / "full.jsonl")}
+    models = {"full": read_predictions(tmp_path / "full.jsonl", Problems())}
     orders = [
         [r.img_id for r in choose_photos(records, models, limit=4, seed=seed)] for seed in (0, 0, 1, 2, 3)
     ]
@@ -97,7 +98,7 @@ def test_scored_crops_are_compared_with_the_best_one(tmp_path):
     boxes = np.array([*CROPS, [0, 0, 50, 40]], float)
     record = CropRecord("a", "a.png", boxes, scores=np.array([2.0, 3, -2]), subject=np.array([5, 5, 20, 20]))
     records = CropSet("test", [record], tmp_path)
-    models = {"m": {"a": dict(boxes=boxes[:1], size=None)}}
+    models = {"m": {"a": Prediction("m.jsonl:1", None, boxes[:1], np.ones(1))}}
     iou = []
     for which in ("auto", "all"):
         found = draw_comparison(records, [record], models, tmp_path / "s.png", which=which)
@@ -121,23 +122,31 @@ def test_what_cannot_be_shown_is_listed(flms, tmp_path, capsys):
     assert found["models"] == {"full": {"iou": 1, "disp": 0, "photos": 1}}
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("{", "m.jsonl:2: not a prediction"),
-        ('{"img_id": "p1", "boxes": [[1, 2, 3, 4]], "scores": []}', "as many scores as boxes"),
-        ('{"img_id": "p1", "boxes": [[1, 2, 3, NaN]], "scores": [1]}', "finite numbers"),
-        ('{"img_id": "p1", "scores": [1]}', "'boxes'"),
-        ('{"img_id": "p0", "boxes": [], "scores": []}', "m.jsonl:2: 'p0' is there twice"),
-        ("[1]", "not a prediction"),
-    ],
-)
-def test_a_bad_line_is_named(flms, tmp_path, capsys, line, words):
-    model = flms("m", [[[0, 0, 9, 9]]], ids=["p0"])
+def test_a_bad_line_is_named_and_the_others_are_shown(flms, tmp_path, capsys):
+    model = flms("m", [[[0, 0, 100, 80]]], ids=["p0"])
     path = tmp_path / "m.jsonl"
-    path.write_text(path.read_text() + line + "\n")
-    assert run(tmp_path / "flms", model, "--out", tmp_path / "out") == 2
-    assert words in capsys.readouterr().err and not (tmp_path / "out").exists()
+    good = path.read_text()
+    path.write_text(good + '{"img_id": "p1", "boxes": [[1, 2, 3, 4]], "scores": []}\n')
+    assert run(tmp_path / "flms", model, "--out", tmp_path / "out") == 1
+    shown = capsys.readouterr()
+    assert "m.jsonl:2: 'scores' are not as many as 'boxes'" in shown.err and "(1 photos shown)" in shown.out
+    path.write_text("{\n")
+    assert run(tmp_path / "flms", model, "--out", tmp_path / "none") == 2
+    assert "no usable line" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
+def test_a_rankers_crops_are_the_annotated_ones(flms, tmp_path, capsys):
+    lines = [dict(img_id=f"p{n}", candidate_scores=[0.1, 0.7]) for n in range(4)]
+    lines.append(dict(img_id="p4", candidate_scores=[0.1]))
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    flms("unused", [[[0, 0, 9, 9]]] * 5)
+    assert run(tmp_path / "flms", f"r={tmp_path / 'r.jsonl'}", "--out", tmp_path / "out") == 1
+    shown = capsys.readouterr()
+    assert "rejected p4: " in shown.err and "1 candidate_scores for 2 annotated crops" in shown.err
+    assert "IoU 1.0000  Disp 0.0000  (4 photos shown)" in shown.out
+    record = CropRecord("a", "a.png", np.array(CROPS, float))
+    ranked = ranked_crops(Prediction("f:1", None, None, np.zeros(0), np.array([0.1, 0.7])), record)
+    np.testing.assert_array_equal(ranked, CROPS[::-1])
 
 
 @pytest.mark.parametrize(
@@ -157,6 +166,19 @@ def test_usage(flms, tmp_path, capsys, args, words):
     model = flms("m", [[[0, 0, 9, 9]]], ids=["p0"])
     assert run(tmp_path / "flms", model, "--out", tmp_path / "out", *args) == 2
     assert words in capsys.readouterr().err
+
+
+def test_annotations_that_cannot_be_used_are_left_out_unless_strict(flms, tmp_path, capsys):
+    model = flms("m", [[[0, 0, 100, 80]]] * 5)
+    root = tmp_path / "flms"
+    records = get_format("flms").read(root).records
+    records[2] = CropRecord("p2", "p2.png", np.array([[10, 10, 90, 70], [90, 70, 10, 10]], float))
+    get_format("flms").save(CropSet("flms", records, root / "image"), root, None, Problems())
+    assert run(root, model, "--out", tmp_path / "out", "--strict") == 2
+    assert "crop without area" in capsys.readouterr().err
+    assert run(root, model, "--out", tmp_path / "out") == 0
+    shown = capsys.readouterr()
+    assert "left out 1 x crop without area" in shown.err and "(5 photos shown)" in shown.out
 
 
 def test_strangers_predictions_and_places_among_the_photos_are_refused(flms, tmp_path, capsys):

@@ -16,6 +16,7 @@ from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
 from procrop.engine.launch import UsageError
 from procrop.engine.reference_shape import fill_reference_shapes
+from procrop.engine.transfer import with_test_part
 from procrop.io import sha256_file, sha256_json
 from procrop.registry import DATASETS, MODELS
 
@@ -70,7 +71,8 @@ def audit_retrieval(cfg: Config, checkpoint: str, settings: AuditSettings) -> st
     if len(set(settings.seeds)) != len(settings.seeds) or not settings.seeds or min(settings.seeds) < 0:
         raise UsageError(f"seeds must be different whole numbers from 0 up, not {list(settings.seeds)}")
     dataset_cfg, references = _dataset_and_references(cfg, settings.split)
-    protocols = build_protocols(cfg.get(f"{settings.split}_evaluator"))
+    evaluator = cfg.get(f"{settings.split}_evaluator")
+    protocols = build_protocols(evaluator)
     folder = AuditFolder(settings.out)
     loaded = load_checkpoint_file(checkpoint)
     trained = ((loaded.get("meta") or {}).get("procrop") or {}).get("retrieval")
@@ -88,7 +90,7 @@ def audit_retrieval(cfg: Config, checkpoint: str, settings: AuditSettings) -> st
     )
     predict(model, dataset, rows, conditions, folder)
     if settings.also:
-        twin = _predict_twin(settings, dataset_cfg, rows, folder)
+        twin = _predict_twin(settings, dataset_cfg, evaluator, rows, folder)
         conditions.append(twin)
     return _report(folder, protocols, conditions, settings)
 
@@ -147,19 +149,24 @@ def _settings(
 
 
 def _predict_twin(
-    settings: AuditSettings, dataset: Mapping[str, Any], rows: Sequence[int], folder: AuditFolder
+    settings: AuditSettings,
+    dataset: Mapping[str, Any],
+    evaluator: Any,
+    rows: Sequence[int],
+    folder: AuditFolder,
 ) -> Condition:
     """Predictions of the model trained without references, with its own pipeline on the same photos."""
     loaded = load_checkpoint_file(settings.also)
-    cfg = checkpoint_config(loaded, settings.also)
-    if (cfg.model.get("context_encoders") or {}) != {}:
+    trained = checkpoint_config(loaded, settings.also)
+    if trained.model.get("context_encoders"):
         raise UsageError(f"--also {settings.also}: this model takes references itself; name one without")
     folder.claim("twin.json", {"checkpoint of --also": sha256_file(settings.also)})
-    own = (cfg.get("test_dataloader") or {}).get("dataset") or {}
-    pipeline = Config({"pipeline": own.get("pipeline") or dataset["pipeline"]}).to_dict()["pipeline"]
+    photos = {key: value for key, value in dataset.items() if key != "pipeline"}
+    part = Config(dict(test_dataloader=dict(dataset=photos), test_evaluator=evaluator))
+    own = with_test_part(trained, part).to_dict()["test_dataloader"]["dataset"]
     twin = Condition("twin", "twin")
-    model = _model(cfg.model, loaded, settings.also, settings.device)
-    predict(model, _build_dataset({**dataset, "pipeline": pipeline}), rows, [twin], folder)
+    model = _model(trained.model, loaded, settings.also, settings.device)
+    predict(model, _build_dataset({**own, "references": None}), rows, [twin], folder)
     return twin
 
 
@@ -181,10 +188,12 @@ def _report(
     for condition in conditions:
         by_kind.setdefault(condition.kind, []).append(condition.name)
     missing = np.full(len(annotations), np.nan)
+    sources = [line["source_id"] for line in annotations.values()]
     comparisons = [
         compare_conditions(
             key,
             {kind: [figures[name].get(key, missing) for name in names] for kind, names in by_kind.items()},
+            sources,
         )
         for key in choose_keys(settings.metrics, known)
     ]

@@ -57,7 +57,10 @@ class Comparison:
 
 
 def compare_conditions(
-    key: str, values: Mapping[str, Sequence[np.ndarray]], bootstrap_seed: int = 0
+    key: str,
+    values: Mapping[str, Sequence[np.ndarray]],
+    sources: Sequence[str] | None = None,
+    bootstrap_seed: int = 0,
 ) -> Comparison:
     """Compare retrieved references with every other kind, photo by photo.
 
@@ -65,6 +68,8 @@ def compare_conditions(
         key: Name of the figure.
         values: Kind to one (photos,) array for each seed; a photo counts with its mean over the seeds. NaN where it
             does not have the figure: such photos are left out of all kinds.
+        sources: What each photo was made from; all records of a source are drawn together (subjects of one photo are
+            no independent observations). By default every photo is on its own.
         bootstrap_seed: Seed of the resampling of photos.
 
     Raises:
@@ -76,8 +81,9 @@ def compare_conditions(
         raise ValueError(f"{key}: no photo has this figure under all kinds of references")
     averaged = {kind: column[valid] for kind, column in averaged.items()}
     retrieved = averaged["retrieved"]
+    units = None if sources is None else np.asarray(sources)[valid]
     differences = {
-        kind: _difference(retrieved, column, bootstrap_seed)
+        kind: _difference(retrieved, column, units, bootstrap_seed)
         for kind, column in averaged.items()
         if kind != "retrieved"
     }
@@ -85,6 +91,8 @@ def compare_conditions(
     return Comparison(key, int(valid.sum()), means, differences)
 
 
-def _difference(retrieved: np.ndarray, other: np.ndarray, seed: int) -> Difference:
-    found = paired_difference(retrieved, other, seed=seed)
+def _difference(
+    retrieved: np.ndarray, other: np.ndarray, units: Sequence[str] | None, seed: int
+) -> Difference:
+    found = paired_difference(retrieved, other, seed=seed, units=units)
     return Difference(found.value, found.low, found.high, found.p)

@@ -81,6 +81,7 @@ def _annotation_line(sample: CropDataSample) -> dict[str, Any]:
     """Annotated crops of a photo in pixels of the original; none for a photo without annotation."""
     height, width = sample.ori_shape[:2]
     line = {"img_id": str(sample.img_id), "size": [int(width), int(height)]}
+    line["source_id"] = str(sample.get("source_id", line["img_id"]))
     crops = sample.get("gt_crops")
     return line if crops is None else line | {key: _list(value) for key, value in crops.items()}
 

@@ -81,8 +81,8 @@ def _markdown(comparisons: Sequence[Comparison], same: Mapping[str, float], seed
     counted = f"{photos[0]}" if len(photos) == 1 else f"{photos[0]} to {photos[-1]}"
     notes = (
         f"{counted} photos. One model, and the same photos in every row. Shuffled and random references: mean of "
-        f"{seeds} draw{'s' if seeds > 1 else ''} each. Intervals: paired bootstrap over the photos. "
-        "*Same top crop*: mean IoU of the best crop with that of retrieved references."
+        f"{seeds} draw{'s' if seeds > 1 else ''} each. Intervals: paired bootstrap over the photos "
+        "(records of one photo together). *Same top crop*: mean IoU of the best crop with that of retrieved references."
     )
     return "\n".join(["# Is the gain due to retrieval?", "", f"**{sentence}**", "", *table, "", notes, ""])
 

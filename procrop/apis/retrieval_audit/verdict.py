@@ -1,4 +1,4 @@
-"""One sentence on what the figures say, by rules that are written down (docs/mechanism.md)."""
+"""One sentence on what the figures say, by rules that are written down (docs/evaluation.md)."""
 
 from .comparison import Comparison, Difference
 
@@ -12,8 +12,9 @@ def verdict(comparison: Comparison) -> str:
 
     - ahead of both shuffled and random references: the choice of references matters. The model uses what is
       retrieved if it is ahead of none, too.
-    - ahead of neither, behind neither: which references come does not matter. They help, or harm, if retrieval is
-      ahead of, or behind, none; otherwise there is no effect above the largest end of any of the intervals.
+    - ahead of neither, behind neither: which references come does not matter, up to the largest end of these two
+      intervals. They help, or harm, if retrieval is ahead of, or behind, none; otherwise there is no effect above the
+      largest end of any of the three.
     - behind one of them: retrieval picks the wrong references for this model.
     - ahead of one only: undecided.
 
@@ -42,9 +43,17 @@ def _sentence(gains: dict[str, Difference], key: str) -> str:
         )
     if none.low > 0 or none.high < 0:
         what = "help" if none.low > 0 else "harm"
-        return f"References {what}, but which ones does not matter: {_figures(gains, ('none', *controls))} in {key}."
-    bound = max(max(abs(gain.low), abs(gain.high)) for gain in gains.values())
+        return (
+            f"References {what}, but which ones does not matter (no effect above {_bound(gains, controls):.4f}): "
+            f"{_figures(gains, ('none', *controls))} in {key}."
+        )
+    bound = _bound(gains, tuple(gains))
     return f"No effect of the references above {bound:.4f} in {key}: {_figures(gains, (*controls, 'none'))}."
+
+
+def _bound(gains: dict[str, Difference], kinds: tuple[str, ...]) -> float:
+    """What an effect may still be where none is seen: the largest end of the intervals."""
+    return max(max(abs(gains[kind].low), abs(gains[kind].high)) for kind in kinds)
 
 
 def _matters(none: Difference) -> str:
