@@ -3,6 +3,7 @@ _base_ = ["test_on_flms.py"]
 test_dataloader = dict(
     dataset=dict(
         type="CADDataset",
+        strict=True,
         data_root="data/cad",
         split="val",
         references=dict(table="data/cad/neighbours_ava.npz"),

@@ -3,6 +3,7 @@ _base_ = ["test_on_flms.py"]
 test_dataloader = dict(
     dataset=dict(
         type="CPCDataset",
+        strict=True,
         data_root="data/cpc",
         split="val",
         references=dict(table="data/cpc/neighbours_ava.npz"),

@@ -9,6 +9,7 @@ test_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
         type="FLMSDataset",
+        strict=False,  # two boxes of the release have no area
         data_root="data/flms",
         test_mode=True,
         references=dict(

@@ -3,6 +3,7 @@ _base_ = ["test_on_flms.py"]
 test_dataloader = dict(
     dataset=dict(
         type="GAICDataset",
+        strict=True,
         data_root="data/gaicv1",
         version="v1",
         split="test",

@@ -3,6 +3,7 @@ _base_ = ["test_on_flms.py"]
 test_dataloader = dict(
     dataset=dict(
         type="SACDDataset",
+        strict=True,
         data_root="data/sacd",
         split="test",
         references=dict(table="data/sacd/neighbours_ava.npz"),

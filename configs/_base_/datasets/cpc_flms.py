@@ -17,6 +17,7 @@ val_dataloader = dict(dataset=dict(split="val", **dataset))
 test_dataloader = dict(
     dataset=dict(
         type="FLMSDataset",
+        strict=False,  # two boxes of the release have no area
         data_root="data/flms",
         references=dict(references, table="data/flms/neighbours_ava.npz"),
     )
