@@ -1,6 +1,8 @@
 """COCO-style detection files whose objects are crops."""
 
 import json
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from ..problems import Problems
 from ..records import CropRecord, CropSet
 from ..splits import by_split
 from .base import CropFormat, box_fault
-from .json_values import numbers, read_json
+from .json_values import numbers, read_json, whole_size
 from .losses import note_losses
 from .names import without_suffix
 from .text import encoded, plain_numbers
@@ -25,8 +27,9 @@ class COCOFormat(CropFormat):
 
     ``images`` lists ``id``, ``file_name`` (below ``images``), ``width`` and ``height``; ``annotations`` lists
     ``image_id``, ``bbox`` = (x, y, width, height) in pixels, and ``score``, which COCO does not have; either all crops
-    of a photo have one, or none. ``gt_flag``, by which UNIC's files mark the crops to reproduce, is passed over: the
-    scores say the same. A file with more than one category is refused, since it holds objects and not crops.
+    of a photo have one, or none. UNIC's files have ``gt_flag``, too, which tells crops to reproduce (1) from candidates
+    (0). It is passed over: candidates are kept with their score, and refused without one. The one category is "crop",
+    or there is no list of them; other files hold objects and not crops, and are refused.
     """
 
     name = "coco"
@@ -54,13 +57,13 @@ class COCOFormat(CropFormat):
         for name, group in by_split(records.records, split, self.splits).items():
             place = root / (f"annotations/{name}.json" if name else _PLAIN)
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(place, encoded(json.dumps(_content(group, problems), allow_nan=False)))
+            write_bytes(place, encoded(json.dumps(_content(group), allow_nan=False)))
 
     def places(self, record: CropRecord, split: str | None = None) -> dict[str, str]:
         return {record.photo: f"images/{record.photo}"}
 
 
-def _content(records: list[CropRecord], problems: Problems) -> dict[str, list]:
+def _content(records: list[CropRecord]) -> dict[str, list]:
     """The file of one split; a photo with several records is listed once for each."""
     images, annotations = [], []
     for number, record in enumerate(records, start=1):
@@ -80,75 +83,126 @@ def _content(records: list[CropRecord], problems: Problems) -> dict[str, list]:
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
+@dataclass
+class _Image:
+    """An entry of ``images`` and the crops found for it."""
+
+    place: str
+    name: str
+    img_id: str
+    size: tuple[int, int] | None
+    boxes: list[tuple[float, ...]] = field(default_factory=list)
+    scores: list[float | None] = field(default_factory=list)
+
+
 def _records(file: Path, split: str | None, problems: Problems) -> list[CropRecord]:
     try:
         content = read_json(file)
     except ValueError as error:
         problems.add(file, str(error))
         return []
-    images, annotations = (
-        (content.get(k) for k in ("images", "annotations")) if isinstance(content, dict) else (0, 0)
-    )
-    if not isinstance(images, list) or not isinstance(annotations, list):
+    parts = [content.get(key) for key in ("images", "annotations")] if isinstance(content, dict) else [None]
+    if not all(isinstance(part, list) for part in parts):
         problems.add(file, "not an object with the lists 'images' and 'annotations'")
         return []
-    if len(content.get("categories") or []) > 1:
-        problems.add(file, "several categories: these are objects, not crops")
+    categories = content.get("categories") or []
+    if fault := _categories_fault(categories):
+        problems.add(file, fault)
         return []
-    crops: dict[object, list] = {}
-    for number, crop in enumerate(annotations, start=1):
-        if reason := _crop_fault(crop):
+    ids = {category.get("id") for category in categories}
+    images = _images(parts[0], file, problems)
+    for number, crop in enumerate(parts[1], start=1):
+        if reason := _add_crop(crop, images, ids):
             problems.add(f"{file} (annotation {number})", reason)
-        else:
-            crops.setdefault(crop["image_id"], []).append(crop)
-    records = [
-        r for n, image in enumerate(images, 1) for r in _record(image, n, file, split, crops, problems)
-    ]
-    for image_id in crops:  # what is left belongs to no image
-        problems.add(f"{file} (image_id {image_id!r})", "annotations of an image that is not listed")
-    return records
+    extra = {"split": split} if split else {}
+    found = (_record(image, extra, problems) for image in images.values() if image is not None)
+    return [record for record in found if record is not None]
 
 
-def _record(
-    image: object, number: int, file: Path, split: str | None, crops: dict[object, list], problems: Problems
-) -> list[CropRecord]:
-    place = f"{file} (image {number})"
-    if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
-        problems.add(place, "not an object with 'id' and 'file_name'")
-        return []
-    found, name = crops.pop(image["id"], []), image.get("file_name")
-    if fault := name_fault(name):
-        problems.add(place, fault)
-        return []
-    if not found:
-        problems.add(place, "no usable crop")
-        return []
-    scores = [crop.get("score") for crop in found]
-    if None in scores and any(score is not None for score in scores):
-        problems.add(place, "some of its crops have a score and some have none")
-        return []
-    size = numbers([image.get("width"), image.get("height")], 2)
-    boxes = np.array([numbers(crop["bbox"], 4) for crop in found])
-    boxes[:, 2:] += boxes[:, :2]
-    img_id = image.get("img_id") if isinstance(image.get("img_id"), str) else without_suffix(name)
-    return [
-        CropRecord(
-            img_id,
-            name,
-            boxes,
-            None if scores[0] is None else np.array(scores, np.float64),
-            size=(int(size[0]), int(size[1])) if size else None,
-            extra={"split": split} if split else {},
-        )
-    ]
+def _categories_fault(categories: object) -> str | None:
+    if not isinstance(categories, list) or not all(isinstance(entry, dict) for entry in categories):
+        return "'categories' is not a list of objects"
+    if len(categories) > 1:
+        return "several categories: these are objects, not crops"
+    name = categories[0].get("name") if categories else "crop"
+    if name != "crop":
+        return f"category {name!r}: these are objects, not crops (crops have the one category 'crop')"
+    if categories and not isinstance(categories[0].get("id"), int | str | None):
+        return "the category's 'id' is no number"
+    return None
 
 
-def _crop_fault(crop: object) -> str | None:
+def _images(entries: list, file: Path, problems: Problems) -> dict[int | str, _Image | None]:
+    """Images by id, in the order of the file; None for one that cannot be used and was reported."""
+    images: dict[int | str, _Image | None] = {}
+    names = set()
+    for number, entry in enumerate(entries, start=1):
+        place = f"{file} (image {number})"
+        image_id = entry.get("id") if isinstance(entry, dict) else None
+        if type(image_id) not in (int, str):
+            problems.add(place, "not an object with 'id' and 'file_name'")
+            continue
+        if image_id in images:
+            problems.add(place, "image id listed twice")
+            continue
+        images[image_id] = None
+        name, size = entry.get("file_name"), None
+        fault = name_fault(name)
+        if not fault and not {"width", "height"}.isdisjoint(entry):
+            size = whole_size([entry.get("width"), entry.get("height")])
+            fault = None if size else "'width' and 'height' are not whole numbers of pixels"
+        if not fault:
+            img_id = entry.get("img_id", without_suffix(name))
+            if not isinstance(img_id, str) or not img_id:
+                fault = "'img_id' is not a name"
+            elif img_id in names:
+                fault = "record listed twice"
+        if fault:
+            problems.add(place, fault)
+            continue
+        names.add(img_id)
+        images[image_id] = _Image(place, name, img_id, size)
+    return images
+
+
+def _add_crop(crop: object, images: dict[int | str, _Image | None], categories: set) -> str | None:
+    """Give a crop to its image, or say what is wrong with it."""
     box = numbers(crop.get("bbox"), 4) if isinstance(crop, dict) else None
-    if box is None or not isinstance(crop.get("image_id"), int | str):
+    if box is None or type(crop.get("image_id")) not in (int, str):
         return "not an object with 'image_id' and 'bbox' [x, y, width, height]"
+    if crop["image_id"] not in images:
+        return "crop of an image that is not listed"
+    image = images[crop["image_id"]]
+    if image is None:
+        return None  # reported with the image
+    category = crop.get("category_id")
+    if categories and category is not None and not (type(category) in (int, str) and category in categories):
+        return "'category_id' is not the id of the one category"
     x, y, width, height = box
-    score = crop.get("score")
-    if score is not None and (type(score) not in (int, float) or not np.isfinite(score)):
-        return "score is not a finite number"
-    return box_fault((x, y, x + width, y + height))
+    box = (x, y, x + width, y + height)
+    if fault := box_fault(box, image.size):
+        return fault
+    score = None
+    if crop.get("score") is not None:
+        score = numbers([crop["score"]], 1)
+        if score is None or not math.isfinite(score[0]):
+            return "score is not a finite number"
+        score = score[0]
+    elif crop.get("gt_flag") in (0, False):
+        return "candidate (gt_flag 0) without a score: it would count as a good crop"
+    image.boxes.append(box)
+    image.scores.append(score)
+    return None
+
+
+def _record(image: _Image, extra: dict, problems: Problems) -> CropRecord | None:
+    unscored = image.scores.count(None)
+    if not image.boxes:
+        problems.add(image.place, "no usable crop")
+    elif 0 < unscored < len(image.scores):
+        problems.add(image.place, "some of its crops have a score and some have none")
+    else:
+        scores = None if unscored else np.array(image.scores)
+        boxes = np.array(image.boxes)
+        return CropRecord(image.img_id, image.name, boxes, scores, size=image.size, extra=dict(extra))
+    return None

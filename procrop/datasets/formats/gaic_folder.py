@@ -111,7 +111,7 @@ class GAICFolder:
     @cached_property
     def photos(self) -> dict[str, list[Path]]:
         """Photos by id, of the first folder that has them."""
-        return _photos_by_id([folder for folder in self._folders("images") if folder.is_dir()])
+        return photos_by_id([folder for folder in self._folders("images") if folder.is_dir()])
 
     def _folders(self, kind: str) -> list[Path]:
         """Where "images" or "annotations" of the split may lie, the likeliest first."""
@@ -121,7 +121,7 @@ class GAICFolder:
     @cached_property
     def _own(self) -> dict[str, Path]:
         """A file of each id in the split's own folders."""
-        own = _photos_by_id([folder for folder in self._folders("images")[:1] if folder.is_dir()])
+        own = photos_by_id([folder for folder in self._folders("images")[:1] if folder.is_dir()])
         found = {img_id: paths[0] for img_id, paths in own.items()}
         if not self.need_photos:
             files = self._folders("annotations")[0].glob("*.txt")
@@ -173,7 +173,7 @@ class GAICFolder:
         )
 
 
-def _photos_by_id(folders: list[Path]) -> dict[str, list[Path]]:
+def photos_by_id(folders: list[Path]) -> dict[str, list[Path]]:
     """Photos of the first folder that has them, by file name without suffix."""
     photos: dict[str, list[Path]] = {}
     for folder in folders:

@@ -50,6 +50,14 @@ def number_rows(rows: object, width: int) -> np.ndarray | None:
         return None
 
 
+def whole_size(values: list) -> tuple[int, int] | None:
+    """(width, height) in pixels; None for anything but two whole numbers from 1."""
+    size = numbers(values, 2)
+    if size is None or not all(side.is_integer() and side >= 1 for side in size):
+        return None
+    return int(size[0]), int(size[1])
+
+
 def numbers(row: object, length: int) -> list[float] | None:
     """``length`` numbers as floats, which may be NaN; None for anything else."""
     array = number_rows([row], length)

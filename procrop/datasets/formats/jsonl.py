@@ -1,7 +1,6 @@
 """The generic format: one JSON object a line for each record."""
 
 import json
-import math
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,14 +13,15 @@ from ..paths import name_fault
 from ..problems import Problems
 from ..records import CropRecord, CropSet
 from ..splits import own_split
-from .base import CropFormat, sound_boxes
-from .json_values import numbers, parse_json
+from .base import CropFormat, box_fault, sound_boxes
+from .json_values import number_rows, numbers, parse_json, whole_size
 from .losses import further_fields, note_losses
 from .names import without_suffix
 from .text import encoded, numbered_lines, plain_numbers
 
 _SPLITS = ("train", "val", "test")
 _KEYS = ("photo", "img_id", "source_id", "size", "crops", "subject", "mask", "tags", "split", "extra")
+_CROP_KEYS = ("box", "score")
 
 
 class JSONLFormat(CropFormat):
@@ -89,6 +89,7 @@ def record_line(record: CropRecord, split: str | None) -> str:
 
 def read_records(file: Path, problems: Problems) -> Iterator[CropRecord]:
     """Yield the records of a file; what cannot be used goes into ``problems`` with its line."""
+    seen = set()
     for number, text in numbered_lines(file):
         if not text.strip():
             continue
@@ -101,20 +102,26 @@ def read_records(file: Path, problems: Problems) -> Iterator[CropRecord]:
             problems.add(file, reason, number)
             continue
         record = _record(line, f"{file}:{number}", problems)
-        if record is not None:
-            yield record
+        if record is None:
+            continue
+        if record.img_id in seen:
+            problems.add(f"{file}:{number} ({record.img_id!r})", "record listed twice; give each an img_id")
+            continue
+        seen.add(record.img_id)
+        yield record
 
 
 def _record(line: dict, place: str, problems: Problems) -> CropRecord | None:
     """The record of a line that has no fault but perhaps in its crops."""
-    boxes = np.array([numbers(crop["box"], 4) for crop in line["crops"]], np.float64)
-    sound = sound_boxes(boxes, place, problems)
+    size = None if line.get("size") is None else whole_size(line["size"])
+    boxes = number_rows([crop["box"] for crop in line["crops"]], 4)
+    sound = sound_boxes(boxes, place, problems, size)
     scores = None
     if "score" in line["crops"][0]:
         scores = np.array([crop["score"] for crop in line["crops"]], np.float64)
-        if not np.isfinite(scores).all():
-            problems.add(place, "a score is NaN or infinite")
-            sound &= np.isfinite(scores)
+        for row in np.flatnonzero(~np.isfinite(scores)):
+            problems.add(f"{place} (crop {row + 1})", "score is NaN or infinite")
+        sound &= np.isfinite(scores)
         scores = scores[sound]
     if not sound.any():
         return None
@@ -127,7 +134,7 @@ def _record(line: dict, place: str, problems: Problems) -> CropRecord | None:
         boxes=boxes[sound],
         scores=scores,
         source_id=line.get("source_id") or "",
-        size=tuple(int(side) for side in line["size"]) if line.get("size") else None,
+        size=size,
         subject=None if line.get("subject") is None else np.array(line["subject"], np.float64),
         mask=line.get("mask"),
         tags=tuple(line.get("tags") or ()),
@@ -139,10 +146,8 @@ def _line_fault(line: object) -> str | None:
     """Say what is wrong with a line, apart from the place of its crops."""
     if not isinstance(line, dict):
         return "not a JSON object"
-    for key in line:
-        if key not in _KEYS:
-            near = get_close_matches(key, _KEYS, 1)
-            return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else "")
+    if fault := _unknown_key(line, _KEYS):
+        return fault
     for key in ("photo", *(["mask"] if line.get("mask") is not None else [])):
         if fault := name_fault(line.get(key)):
             return f"{key!r}: {fault}"
@@ -151,20 +156,32 @@ def _line_fault(line: object) -> str | None:
         return "'crops' is not a list of at least one crop"
     if not all(isinstance(crop, dict) and numbers(crop.get("box"), 4) for crop in crops):
         return 'a crop is not {"box": [x1, y1, x2, y2], "score": number}'
-    scored = [type(crop["score"]) in (int, float) for crop in crops if "score" in crop]
-    if len(scored) not in (0, len(crops)) or not all(scored):
+    if fault := next(filter(None, (_unknown_key(crop, _CROP_KEYS) for crop in crops)), None):
+        return f"in a crop: {fault}"
+    scores = [crop["score"] for crop in crops if "score" in crop]
+    if scores and numbers(scores, len(crops)) is None:
         return "either all crops of a line have a number as 'score', or none has a 'score'"
     return _field_fault(line)
 
 
+def _unknown_key(found: dict, known: tuple[str, ...]) -> str | None:
+    """Name a key that is not one of ``known``: what is misspelt would be missed without a word."""
+    for key in found:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else "")
+    return None
+
+
 def _field_fault(line: dict) -> str | None:
     size, subject, tags = line.get("size"), line.get("subject"), line.get("tags")
-    if size is not None and not ((pair := numbers(size, 2)) and all(0 < s < math.inf for s in pair)):
-        return "'size' is not [width, height]"
+    if size is not None and whole_size(size) is None:
+        return "'size' is not [width, height] in whole pixels"
     if subject is not None:
-        box = numbers(subject, 4)
-        if not box or not all(map(math.isfinite, box)) or box[2] <= box[0] or box[3] <= box[1]:
+        if (box := numbers(subject, 4)) is None:
             return "'subject' is not a box [x1, y1, x2, y2]"
+        if fault := box_fault(box, None if size is None else whole_size(size)):
+            return f"'subject': {fault}"
     if tags is not None and not (isinstance(tags, list) and all(isinstance(t, str) for t in tags)):
         return "'tags' is not a list of names"
     for key in ("img_id", "source_id"):
@@ -172,6 +189,18 @@ def _field_fault(line: dict) -> str | None:
             return f"{key!r} is not a name"
     if "split" in line and line["split"] not in _SPLITS:
         return f"'split' is none of {', '.join(_SPLITS)}"
-    if not isinstance(line.get("extra") or {}, dict):
+    return _extra_fault(line.get("extra"))
+
+
+def _extra_fault(extra: object) -> str | None:
+    if extra is None:
+        return None
+    if not isinstance(extra, dict):
         return "'extra' is not an object"
+    if "split" in extra:
+        return "'extra' has a 'split', which is a key of the line"
+    try:
+        json.dumps(extra, allow_nan=False)
+    except ValueError:
+        return "'extra' holds NaN or an infinite number, which cannot be written again"
     return None
