@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="overrides for all configs")
     add("--only-report", action="store_true", help="train and test nothing; report what is finished")
-    add("--metrics", nargs="+", metavar="KEY", help="columns of the table, e.g. crop/iou@1 'acc/*'")
+    add("--metrics", nargs="+", metavar="KEY", help="columns of the table, e.g. crop_best/iou@1 'acc/*'")
     add("--reference", metavar="NAME", help="config that the others are compared with (default: the first)")
     add(
         "--x",

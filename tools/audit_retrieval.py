@@ -36,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="KEY",
-        help="figures of the config's evaluator, e.g. crop/iou@1; the first one decides",
+        help="figures of the config's evaluator, e.g. crop_best/iou@1; the first one decides",
     )
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the shuffles and draws that are averaged"

@@ -89,10 +89,11 @@ def run(args: argparse.Namespace) -> int:
     found = draw_comparison(records, chosen, models, path, args.top, args.ground_truth, rows)
     if table is not None:
         write_json(table, found.figures)
-    for name, means in found.figures["models"].items():
-        print(
-            f"{name:<24} IoU {means['iou']:.4f}  Disp {means['disp']:.4f}  ({means['photos']} photos shown)"
-        )
+    keys, means = found.figures["protocol"], found.figures["models"]
+    for name, mean in means.items():
+        print(f"{name:<24} " + "  ".join(f"{keys[key]} {mean[key]:.4f}" for key in ("iou", "disp")))
+    shown, shared = len(found.figures["photos"]), next(iter(means.values()), {"photos": 0})["photos"]
+    print(f"means over {shared} of the {shown} photos shown, those that all models have")
     print(", ".join(str(path) for path in [*found.pages, *([table] if table else [])]))
     rejected = [*problems.entries, *found.rejected.items()]
     for name, reason in rejected[:_SHOWN]:

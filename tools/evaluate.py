@@ -13,6 +13,7 @@ are listed. Exit codes: 0 done, 1 some predictions rejected or missing, 2 not us
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("predictions", nargs="*", metavar="[NAME=]PREDICTIONS.jsonl")
     add("--dataset", required=True, metavar="FORMAT:ROOT[:SPLIT]", help="e.g. flms:data/flms")
     add("--tag", help="only the photos of this subset, e.g. human")
+    add("--floors", action="store_true", help="measure no model: print the floors of the dataset alone")
     add("--baseline", nargs="+", default=[], metavar="NAME", help="also measure full_photo, centre or random")
     add("--protocols", nargs="+", metavar="NAME", help="see docs/evaluation.md (default: by dataset)")
     add("--eps", type=float, default=0.85, help="smallest IoU of a hit (default: %(default)s)")
@@ -65,15 +67,20 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Read, measure, print, write."""
-    if not args.predictions and not args.baseline:
-        raise ValueError("nothing to measure: name a file of predictions, or a --baseline")
+    check_options(args)
+    if args.floors:
+        return floors_alone(args)
     from procrop.datasets.formats.spec import parse_spec
     from procrop.evaluation.comparison import Draws, compare, comparison_text
+    from procrop.evaluation.named_protocols import default_protocols
 
     spec = parse_spec(args.dataset)
     photos = read_photos(args, args.dataset, args.tag)
     models, problems = read_models(args, photos)
-    protocols = choose_protocols(args, photos.scored, models)
+    kept = [record for records in models.values() for record in records if len(record.gt)]
+    ranked = all(record.candidate_scores is not None for record in kept)
+    names = args.protocols or default_protocols(photos.scored, ranked)
+    protocols = choose_protocols(args, photos.scored, names)
     draws = Draws(args.resamples, args.seed, args.level, args.by_source)
     found = compare(protocols, models, draws)
     first = next(iter(found.models.values()))
@@ -82,6 +89,49 @@ def run(args: argparse.Namespace) -> int:
     print(comparison_text(found))
     write_results(args, spec.format, found, next(iter(models.values())))
     return list_problems(problems)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse options that would be passed over, and places that cannot be written to.
+
+    Raises:
+        ValueError: One of them.
+    """
+    if not (args.predictions or args.baseline or args.floors):
+        raise ValueError("nothing to measure: name a file of predictions, a --baseline, or --floors")
+    if args.floors and (args.predictions or args.baseline or args.markdown or args.per_photo):
+        raise ValueError(
+            "--floors measures no model: leave out predictions, --baseline, --markdown, --per-photo"
+        )
+    if args.save_constant and not args.fit_constant:
+        raise ValueError("--save-constant keeps what --fit-constant finds: name the training set")
+    if not 0 < args.eps <= 1:
+        raise ValueError(f"--eps {args.eps:g}: an IoU above 0 and at most 1 is needed")
+    for place in (args.json, args.markdown, args.per_photo, args.save_constant):
+        if place is not None and Path(place).is_dir():
+            raise ValueError(f"{place}: is a folder, and a file is to be written there; name a file")
+
+
+def floors_alone(args: argparse.Namespace) -> int:
+    """Print what no model is needed for."""
+    from procrop.datasets.problems import Problems
+    from procrop.evaluation.floors_alone import floors_text, measure_floors
+    from procrop.evaluation.named_protocols import default_protocols
+    from procrop.io.atomic import write_json
+
+    photos = read_photos(args, args.dataset, args.tag)
+    unknown = photos.forget_sizes()
+    names = args.protocols or default_protocols(photos.scored, True)
+    protocols = choose_protocols(args, photos.scored, names)
+    figures = measure_floors(protocols, photos.with_predictions({}, Problems()))
+    print(f"{args.dataset}: {len(photos.records)} photos\n\n{floors_text(figures)}")
+    if unknown:
+        skipped = sorted({protocol.prefix for protocol in protocols if protocol.needs_size})
+        left = f"left out are fixed crops{''.join(f', {name}' for name in skipped)}"
+        print(f"\nthe size of {unknown} photo(s) is not known: {left}")
+    if args.json:
+        write_json(args.json, {"dataset": args.dataset, "tag": args.tag, "eps": args.eps, "floors": figures})
+    return 0
 
 
 def read_photos(args: argparse.Namespace, dataset: str, tag: str | None = None) -> Any:  # noqa: ANN401
@@ -133,14 +183,20 @@ def named_file(text: str) -> tuple[str, str]:
     return Path(text).stem, text
 
 
-def choose_protocols(args: argparse.Namespace, scored: bool, models: dict[str, list]) -> list:
-    """The protocols asked for, or the dataset's, with constant crops if there are any."""
+def choose_protocols(args: argparse.Namespace, scored: bool, names: Sequence[str]) -> list:
+    """The protocols of these names, with constant crops if there are any."""
     from procrop.evaluation.constant_crop import fit_constant_crops, save_constant_crops, use_constant_crops
-    from procrop.evaluation.named_protocols import default_protocols, make_protocols
+    from procrop.evaluation.named_protocols import NEED_SCORES, make_protocols
 
-    kept = [record for records in models.values() for record in records if len(record.gt)]
-    ranked = all(record.candidate_scores is not None for record in kept)
-    protocols = make_protocols(args.protocols or default_protocols(scored, ranked), args.eps)
+    meaningless = [name for name in names if name in NEED_SCORES]
+    if meaningless and not scored:
+        raise ValueError(
+            f"--protocols {meaningless[0]}: {args.dataset} has no scores, so none of its crops is better than another; "
+            "take crop or iou_max_mean"
+        )
+    if args.positive_threshold is not None and "ap" not in names:
+        raise ValueError("--positive-threshold is only for --protocols ap")
+    protocols = make_protocols(names, args.eps)
     if args.constant:
         use_constant_crops(protocols, args.constant)
     if args.fit_constant:

@@ -26,8 +26,8 @@ IMAGES = 600
 
 # figures to print at the end; all of them are in test_metrics.json
 HEADLINES = {
-    "crop/iou@1": "IoU with the best crop; more is better",
-    "crop/disp@1": "boundary displacement; less is better",
+    "crop_best/iou@1": "IoU with the best crop; more is better",
+    "crop_best/disp@1": "boundary displacement; less is better",
     "acc/acc_1/5@0.85": "first crop among the 5 best (IoU >= 0.85)",
     "acc/acc_1/10@0.85": "first crop among the 10 best (IoU >= 0.85)",
 }

@@ -39,6 +39,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if len(args.paths) > 2:
         parser.error(f"one or two paths are needed, got {len(args.paths)}")
+    if args.paths[-1].endswith(".py"):
+        parser.error(f"{args.paths[-1]} is a config, and a checkpoint is needed behind it: CONFIG CHECKPOINT")
     *config, args.checkpoint = args.paths
     args.config = config[0] if config else None
     return args

@@ -6,7 +6,7 @@ default_hooks = dict(
     logger=dict(type="LoggerHook", interval=20),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
-        type="SafeCheckpointHook", interval=1, max_keep_ckpts=2, save_best="crop/iou@1", rule="greater"
+        type="SafeCheckpointHook", interval=1, max_keep_ckpts=2, save_best="crop_best/iou@1", rule="greater"
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     epoch_seed=dict(type="EpochSeedHook"),

@@ -1,16 +1,9 @@
 # GAICD v1 as test set of a checkpoint that was trained on anything; see test_on_flms.py.
-_base_ = ["test_on_flms.py"]
+_base_ = ["test_on_gaicv2.py"]
 test_dataloader = dict(
     dataset=dict(
-        type="GAICDataset",
-        strict=True,
         data_root="data/gaicv1",
         version="v1",
-        split="test",
         references=dict(table="data/gaicv1/neighbours_ava.npz"),
     ),
 )
-test_evaluator = [
-    dict(type="CropTopNAccuracy", eps=0.85),
-    dict(type="CropIoUDisp", ground_truth="best"),
-]

@@ -25,6 +25,8 @@ DEFAULT_METRICS = (
     "grid/srcc",
     "crop/iou@1",
     "crop/disp@1",
+    "crop_best/iou@1",
+    "crop_best/disp@1",
 )
 
 

@@ -27,7 +27,8 @@ class ModelComparison:
 
     Attributes:
         pages: Files of the sheet.
-        figures: As JSON values: ``models`` with means over the photos shown, ``photos`` with each one's figures.
+        figures: As JSON values: ``protocol``, the keys of what is measured; ``models`` with means over those of the
+            photos shown that every model has a prediction for; ``photos`` with each one's figures.
         rejected: Reason per photo that could not be shown.
     """
 
@@ -168,7 +169,19 @@ def draw_comparison(
                 continue
             sheet.add(row)
             photos.append({"img_id": record.img_id, "models": figures})
-    return ModelComparison(sheet.pages, {"models": _means(photos, list(models)), "photos": photos}, rejected)
+    found = {
+        "protocol": protocol_keys(chosen, which, top),
+        "models": _means(photos, list(models)),
+        "photos": photos,
+    }
+    return ModelComparison(sheet.pages, found, rejected)
+
+
+def protocol_keys(records: Sequence[CropRecord], which: str, top: int) -> dict[str, str]:
+    """What ``iou`` and ``disp`` are, as the evaluator's keys, e.g. ``crop_best/iou@1``."""
+    scored = any(record.scores is not None for record in records)
+    prefix = "crop_best" if which != "all" and scored else "crop"
+    return {name: f"{prefix}/{name}@{top}" for name in ("iou", "disp")}
 
 
 def _row(
@@ -215,13 +228,16 @@ def _annotation_note(record: CropRecord) -> str:
 
 
 def _means(photos: Sequence[Mapping], models: Sequence[str]) -> dict[str, dict[str, float | int]]:
-    means = {}
-    for name in models:
-        values = [photo["models"][name] for photo in photos if name in photo["models"]]
-        if values:
-            means[name] = {key: round(float(np.mean([v[key] for v in values])), 6) for key in ("iou", "disp")}
-            means[name]["photos"] = len(values)
-    return means
+    """Means over the photos that every model has, so that they can be compared."""
+    shared = [photo["models"] for photo in photos if all(name in photo["models"] for name in models)]
+    if not shared:
+        return {}
+    keys = ("iou", "disp")
+    return {
+        name: {key: round(float(np.mean([m[name][key] for m in shared])), 6) for key in keys}
+        | {"photos": len(shared)}
+        for name in models
+    }
 
 
 def warn_unknown(records: CropSet, models: Mapping[str, Mapping[str, Prediction]]) -> None:

@@ -1,7 +1,8 @@
-"""Several models on the same photos: scores beside floors, and differences to the first with intervals."""
+"""Several models on the same photos: scores beside floors, and the difference of each pair with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 from procrop.evaluation.bootstrap import Difference, differences, resampled_scores
@@ -37,18 +38,18 @@ class Comparison:
     Attributes:
         models: Name -> what the protocols found; the floors are those of the first.
         draws: How the intervals were made.
-        differences: Name of each model but the first -> score -> its difference to the first.
+        differences: (name, name of an earlier model) -> score -> the first's figure less the second's, for every pair.
     """
 
     models: Mapping[str, Measured]
     draws: Draws
-    differences: Mapping[str, Mapping[str, Difference]]
+    differences: Mapping[tuple[str, str], Mapping[str, Difference]]
 
 
 def compare(
     protocols: Sequence[Protocol], models: Mapping[str, Sequence[PhotoRecord]], draws: Draws | None = None
 ) -> Comparison:
-    """Measure models and compare each with the first.
+    """Measure models and compare each with all before it.
 
     Args:
         protocols: What to measure; their floors are computed once, since they do not depend on the model.
@@ -73,14 +74,16 @@ def compare(
         for protocol, floors in zip(protocols, wanted, strict=True):
             protocol.floors = floors
     names = list(found)
-    changes: dict[str, dict[str, Difference]] = {}
+    changes: dict[tuple[str, str], dict[str, Difference]] = {}
     if len(names) > 1 and draws.resamples:
         units = [record.source_id for record in models[names[0]]] if draws.by_source else None
         tables = [found[name].tables for name in names]
         sampled = resampled_scores(tables, draws.resamples, draws.seed, units)
-        for name, own in zip(names[1:], sampled[1:], strict=True):
-            figures = [found[names[0]].named, found[name].named]
-            changes[name] = differences(found[name].scores, figures, [sampled[0], own], draws.level)
+        drawn = dict(zip(names, sampled, strict=True))
+        for less, name in combinations(names, 2):
+            figures = [found[less].named, found[name].named]
+            pair = [drawn[less], drawn[name]]
+            changes[name, less] = differences(found[name].scores, figures, pair, draws.level)
     return Comparison(found, draws, changes)
 
 
@@ -109,10 +112,10 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     changes = [
         {
             "model": name,
-            "less": next(iter(comparison.models)),
+            "less": less,
             "figures": {k: asdict(v) for k, v in found.items()},
         }
-        for name, found in comparison.differences.items()
+        for (name, less), found in comparison.differences.items()
     ]
     draws = asdict(comparison.draws) if comparison.differences else None
     return {
@@ -129,7 +132,7 @@ def _is_floor(key: str) -> bool:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """The comparison for people: one table of scores and floors, and one of differences for each further model."""
+    """The comparison for people: one table of scores and floors, and one of differences for each pair."""
     names = list(comparison.models)
     by_model = [figures_by_protocol(found) for found in comparison.models.values()]
     used = [p for p in FLOORS if any(floor_of(key) == p for means in by_model[0].values() for key in means)]
@@ -141,13 +144,13 @@ def comparison_text(comparison: Comparison) -> str:
             rows.append([f"{protocol}/{key}", *scores, *floors])
     rows[0] = rows[0][1:]
     parts = [aligned(rows)]
-    for name, changes in comparison.differences.items():
-        parts.append(_difference_text(names[0], name, changes, comparison.draws))
+    for (name, less), changes in comparison.differences.items():
+        parts.append(_difference_text(less, name, changes, comparison.draws))
     return "\n\n".join(parts)
 
 
-def _difference_text(first: str, name: str, changes: Mapping[str, Difference], draws: Draws) -> str:
-    rows = [["", f"{name} - {first}", "low", "high", "p"]]
+def _difference_text(less: str, name: str, changes: Mapping[str, Difference], draws: Draws) -> str:
+    rows = [["", f"{name} - {less}", "low", "high", "p"]]
     for key, change in changes.items():
         rows.append(
             [key, *(f"{value:+.4f}" for value in (change.value, change.low, change.high)), f"{change.p:.4f}"]

@@ -1,5 +1,6 @@
 """The photos of a dataset as records to be scored, with a model's predictions put beside the annotations."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,13 @@ class EvaluationPhotos:
             prediction = predictions.get(record.img_id)
             if prediction is not None and prediction.size is not None:
                 self.sizes.setdefault(record.img_id, prediction.size)
+
+    def forget_sizes(self) -> int:
+        """Take all sizes for unknown (NaN) if one is, for figures that need none; returns how many were unknown."""
+        unknown = sum(record.img_id not in self.sizes for record in self.records)
+        if unknown:
+            self.sizes = {record.img_id: (math.nan, math.nan) for record in self.records}
+        return unknown
 
     def check_sizes(self) -> None:
         """See that every photo's size is known.

@@ -29,6 +29,11 @@ NAMED: dict[str, Callable[[float], list[Protocol]]] = {
     "grid_file_order": lambda eps: [GridRanking(ties="file_order")],
 }
 
+#: those that say nothing where no crop is better than another
+NEED_SCORES = frozenset(
+    ("acc", "acc_ties", "acc_1to1", "acc_strict", "jia_recall", "ap", "crop_best", "grid", "grid_file_order")
+)
+
 _OF_SCORED = ("acc", "crop_best")
 _OF_UNSCORED = ("crop",)
 

@@ -36,7 +36,7 @@ def accuracy_form(eps: float = 0.85) -> TableForm:
     """Table 3, GAICD: ACC_{1/5}, its average over K, ACC_{1/10}, its average; in percent."""
     heads = ("ACC1/5", "avg. ACC5", "ACC1/10", "avg. ACC10")
     keys = tuple(f"acc/{name.format(n)}@{eps:g}" for n, name in _ACC)
-    exact = tuple(f"grid/{name.format(n)}" for n, name in _ACC)
+    exact = tuple(f"grid/{name.format(n)}_ties" for n, name in _ACC)
     columns = tuple((f"{head} (↑)", key) for head, key in zip(heads, keys, strict=True))
     return TableForm(f"Table 3, GAICD (IoU ≥ {eps:g})", columns, True, 1, ((" (exact grid)", exact),))
 

@@ -108,7 +108,7 @@ class FakeTools:
         self.iou[name, seed] = np.array(ious)
         (self.folder / f"{name}_{seed}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         figures = measure(same.protocols, records).named | {
-            "crop/photos": len(lines),
+            "crop_best/photos": len(lines),
             "dump/photos": len(lines),
         }
         (self.folder / f"{name}_{seed}.json").write_text(json.dumps(figures))

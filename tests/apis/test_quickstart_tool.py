@@ -120,11 +120,12 @@ def test_real_photos_come_out_of_the_installed_packages(quickstart, tmp_path):
 def test_the_figures_stand_beside_their_floors(quickstart, tmp_path, capsys):
     (tmp_path / "test").mkdir()
     metrics = (
-        '{"crop/iou@1": 0.8, "crop/random_iou@1": 0.5, "crop/full_photo_iou": 0.25, "acc/acc_1/5@0.85": null}'
+        '{"crop_best/iou@1": 0.8, "crop_best/random_iou@1": 0.5, "crop_best/full_photo_iou": 0.25, '
+        '"acc/acc_1/5@0.85": null}'
     )
     (tmp_path / "test" / "test_metrics.json").write_text(metrics)
     quickstart.print_results(tmp_path, 75)
     output = capsys.readouterr().out
-    line = next(line for line in output.splitlines() if "crop/iou@1" in line)
-    assert line.split()[:4] == ["crop/iou@1", "0.800", "0.500", "0.250"]
+    line = next(line for line in output.splitlines() if "crop_best/iou@1" in line)
+    assert line.split()[:4] == ["crop_best/iou@1", "0.800", "0.500", "0.250"]
     assert "1 min 15 s" in output and str(tmp_path / "sheet.png") in output

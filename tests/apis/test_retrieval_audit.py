@@ -163,7 +163,7 @@ def test_the_verdict_is_what_the_model_does(checkpoint, tmp_path, capsys, reads,
     found = report(tmp_path / "out")
     assert found["verdict"].startswith(words), found["verdict"]
     assert found["verdict"] in capsys.readouterr().out
-    figures = found["figures"]["crop/iou@1"]
+    figures = found["figures"]["crop_best/iou@1"]
     assert figures["photos"] == PHOTOS and found["draws"] == 3
     for kind, mean in means.items():
         assert figures["means"][kind] == pytest.approx(mean, abs=1e-6), kind
@@ -175,7 +175,7 @@ def test_the_verdict_is_what_the_model_does(checkpoint, tmp_path, capsys, reads,
         difference = figures["retrieved_minus"]["none"]
         assert difference["mean"] == pytest.approx(0.5) and 0 < difference["low"] < 0.5 < difference["high"]
     text = (tmp_path / "out" / "report.md").read_text()
-    assert text.count("\n| crop/") == 2 * 4 and f"**{found['verdict']}**" in text
+    assert text.count("\n| crop_best/") == 2 * 4 and f"**{found['verdict']}**" in text
     assert Image.open(tmp_path / "out" / "differences.png").width > 300
 
 
@@ -217,29 +217,41 @@ def test_an_interrupted_audit_goes_on_and_a_finished_one_does_nothing(checkpoint
     assert audit(model, *out, "--limit", 6) == 2
     assert "holds results of another photos; name another folder" in capsys.readouterr().err
     assert audit(model, "--out", tmp_path / "few", "--limit", 6) == 0
-    assert report(tmp_path / "few")["figures"]["crop/iou@1"]["photos"] == 6
+    assert report(tmp_path / "few")["figures"]["crop_best/iou@1"]["photos"] == 6
 
 
 def test_a_twin_trained_without_references_joins_in(checkpoint, tmp_path, capsys):
     blind = checkpoint("blind.pth", references=False, reads="nothing")
     model = checkpoint()
     assert (
-        audit(model, "--also", blind, "--out", tmp_path / "out", "--metrics", "crop/disp@1", "crop/iou@1")
+        audit(
+            model,
+            "--also",
+            blind,
+            "--out",
+            tmp_path / "out",
+            "--metrics",
+            "crop_best/disp@1",
+            "crop_best/iou@1",
+        )
         == 0
     )
     found = report(tmp_path / "out")
-    assert found["figures"]["crop/iou@1"]["means"]["twin"] == pytest.approx(0.5)
+    assert found["figures"]["crop_best/iou@1"]["means"]["twin"] == pytest.approx(0.5)
     # displacement is better when it is smaller: of the four edges one lies half a photo off
-    assert found["figures"]["crop/disp@1"]["retrieved_minus"]["twin"]["mean"] == pytest.approx(-0.125)
+    assert found["figures"]["crop_best/disp@1"]["retrieved_minus"]["twin"]["mean"] == pytest.approx(-0.125)
     assert "It is ahead of the model trained without references, by +0.1250" in found["verdict"]
     assert (
-        "in crop/disp@1" in found["verdict"] and "model trained without references" in capsys.readouterr().out
+        "in crop_best/disp@1" in found["verdict"]
+        and "model trained without references" in capsys.readouterr().out
     )
 
 
 def test_models_that_score_given_crops_are_audited_too(checkpoint, tmp_path):
-    assert audit(checkpoint(scores_given=True), "--out", tmp_path / "out", "--metrics", "grid/acc_1/1") == 0
-    figures = report(tmp_path / "out")["figures"]["grid/acc_1/1"]
+    assert (
+        audit(checkpoint(scores_given=True), "--out", tmp_path / "out", "--metrics", "grid/acc_1/1_ties") == 0
+    )
+    figures = report(tmp_path / "out")["figures"]["grid/acc_1/1_ties"]
     assert figures["means"]["retrieved"] == 1 and figures["means"]["none"] == 0.5
 
 
@@ -247,8 +259,8 @@ def test_models_that_score_given_crops_are_audited_too(checkpoint, tmp_path):
     ("options", "words"),
     [
         (
-            ["--metrics", "crop/iuo@1"],
-            "no figure 'crop/iuo@1' from the config's evaluator; it gives: crop/iou@1",
+            ["--metrics", "crop_best/iuo@1"],
+            "no figure 'crop_best/iuo@1' from the config's evaluator; it gives: crop_best/iou@1",
         ),
         (["--limit", 1], "at least two photos"),
         (["--seeds", 1, 1], "seeds must be different"),
@@ -285,7 +297,7 @@ def test_another_test_set_takes_each_models_own_pipeline(checkpoint, data, galle
     blind = checkpoint("blind.pth", references=False, reads="nothing", candidates="annotated")
     model = checkpoint(candidates="annotated")
     assert audit(tmp_path / "part.py", model, "--also", blind, "--out", tmp_path / "out", "--seeds", 0) == 0
-    found = report(tmp_path / "out")["figures"]["crop/iou@1"]["means"]
+    found = report(tmp_path / "out")["figures"]["crop_best/iou@1"]["means"]
     assert found["retrieved"] == 1 and found["twin"] == pytest.approx(0.5)
     assert HalfCropper.given_crops is False
 
@@ -350,7 +362,7 @@ def gains(shuffled, random, none, twin=None):
         for kind, gain in wanted.items()
         if gain is not None
     }
-    return Comparison("crop/iou@1", 9, {}, differences)
+    return Comparison("crop_best/iou@1", 9, {}, differences)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +384,7 @@ def gains(shuffled, random, none, twin=None):
             "References help, but which ones does not matter (no effect above 0.1500): +0.2000",
         ),
         ((0.0, 0.05, -0.2), "References harm, but which ones does not matter"),
-        ((0.0, 0.05, -0.09), "No effect of the references above 0.1900 in crop/iou@1"),
+        ((0.0, 0.05, -0.09), "No effect of the references above 0.1900 in crop_best/iou@1"),
         ((0.2, 0.3, 0.2, 0.2), "It is ahead of the model trained without references, by +0.2000"),
         ((0.2, 0.3, 0.2, 0.0), "Yet it is not told apart from the model trained without references"),
         ((0.2, 0.3, 0.2, -0.2), "Yet the model trained without references is better: -0.2000"),
@@ -388,11 +400,11 @@ def test_records_of_one_photo_are_no_independent_observations():
     from procrop.apis.retrieval_audit import compare_conditions
 
     photos = np.random.default_rng(0).normal(0.1, 1, 30)
-    alone = compare_conditions("crop/iou@1", dict(retrieved=[photos], none=[np.zeros(30)]))
+    alone = compare_conditions("crop_best/iou@1", dict(retrieved=[photos], none=[np.zeros(30)]))
     fourfold = dict(retrieved=[np.repeat(photos, 4)], none=[np.zeros(120)])
     sources = [f"s{number // 4}" for number in range(120)]
-    together = compare_conditions("crop/iou@1", fourfold, sources).differences["none"]
-    apart = compare_conditions("crop/iou@1", fourfold).differences["none"]
+    together = compare_conditions("crop_best/iou@1", fourfold, sources).differences["none"]
+    apart = compare_conditions("crop_best/iou@1", fourfold).differences["none"]
     own = alone.differences["none"]
     assert together.mean == pytest.approx(own.mean) == pytest.approx(photos.mean())
     assert together.high - together.low == pytest.approx(own.high - own.low, rel=0.03)

@@ -72,8 +72,8 @@ BROKEN = {
     "crops of AVA": (REFERENCES.format('what="both"'), "no crop annotations"),
     "table of another gallery": (REFERENCES.format('gallery="data/cgl/gallery_index"'), "neighbours_ava.npz"),
     "figure of the best": (
-        'default_hooks = dict(checkpoint=dict(save_best="crop/iou@9"))',
-        "crop/iou@9",
+        'default_hooks = dict(checkpoint=dict(save_best="crop_best/iou@9"))',
+        "crop_best/iou@9",
     ),
     "gallery of two encoders": (
         'retrieval = dict(backbone=dict(_delete_=True, type="LineCompositionRetrieval"))',

@@ -100,7 +100,7 @@ def test_two_processes_evaluate_like_one(toy_pair):
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     alone = json.loads((folder / "alone/test_metrics.json").read_text())
-    assert alone.pop("dump/photos") == alone["crop/photos"] == 5
+    assert alone.pop("dump/photos") == alone["crop_best/photos"] == 5
     for rank in (0, 1):
         both = json.loads((folder / f"metrics.{rank}.json").read_text())["metrics"]
         assert both == pytest.approx(alone, abs=1e-6)

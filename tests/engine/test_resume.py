@@ -89,7 +89,7 @@ def test_toy_procrop_resumes_exactly(toy_data, tmp_path):
     a, b = (load_checkpoint_file(tmp_path / name / "epoch_3.pth") for name in ("whole", "parts"))
     for part in ("state_dict", "optimizer", "param_schedulers"):
         assert_same(a[part], b[part], part)
-    figures = [c["message_hub"]["log_scalars"]["val/crop/iou@1"].data[0].tolist() for c in (a, b)]
+    figures = [c["message_hub"]["log_scalars"]["val/crop_best/iou@1"].data[0].tolist() for c in (a, b)]
     assert len(figures[0]) >= 2 and figures[0] == figures[1]
 
 

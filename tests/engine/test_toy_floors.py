@@ -40,8 +40,8 @@ def test_a_trained_toy_model_beats_the_floors_clearly(tmp_path):
     checkpoint = (work / "last_checkpoint").read_text().strip()
     run("test.py", checkpoint, "--work-dir", work / "test")
     figures = json.loads((work / "test" / "test_metrics.json").read_text())
-    reached = figures["crop/iou@1"]
-    assert reached > figures["crop/full_photo_iou"] + 0.15
-    assert reached > figures["crop/random_iou@1"] + 0.05
-    assert reached > figures["crop/centre_crop_iou"]
+    reached = figures["crop_best/iou@1"]
+    assert reached > figures["crop_best/full_photo_iou"] + 0.15
+    assert reached > figures["crop_best/random_iou@1"] + 0.05
+    assert reached > figures["crop_best/centre_crop_iou"]
     assert figures["acc/acc_1/5@0.85"] > figures["acc/random_acc_1/5@0.85"] + 0.15

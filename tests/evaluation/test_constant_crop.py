@@ -73,11 +73,9 @@ def test_is_deterministic_and_bounds_the_other_fixed_crops():
                 assert value <= beaten if "disp" in key else value >= beaten
     acc = protocols[1].measure(photos).means()
     assert acc["constant_crop_acc_1/5@0.8"] == pytest.approx(found["acc/acc_5@0.8"]["figure"])
-    assert (
-        acc["constant_crop_acc_3/5@0.8"]
-        == acc["constant_crop_mean_acc_5@0.8"]
-        == acc["constant_crop_acc_1/5@0.8"]
-    )
+    assert not {"constant_crop_acc_3/5@0.8", "full_photo_mean_acc_5@0.8"} & set(
+        acc
+    )  # one crop has no second place
 
 
 def test_file_there_and_back(tmp_path):

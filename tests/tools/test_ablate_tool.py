@@ -52,17 +52,17 @@ def test_means_spreads_and_differences(ablation, tools, capsys):
     assert ablation("--seeds", "0", "1") == 0
     table = rows(ablation.out)
     for name, x in (("k00", 0), ("k01", 1), ("k06", 6)):
-        row = table[name, "crop/iou@1"]
+        row = table[name, "crop_best/iou@1"]
         means = [tools.iou[name, seed].mean() for seed in (0, 1)]
         assert float(row["mean"]) == pytest.approx(np.mean(means), abs=1e-9)
         assert float(row["std"]) == pytest.approx(abs(means[0] - means[1]) / np.sqrt(2), abs=1e-9)
         assert (float(row["x"]), row["seeds"]) == (x, "2")
     change = np.mean([tools.iou["k06", s] - tools.iou["k00", s] for s in (0, 1)], axis=0)
-    row = table["k06", "crop/iou@1"]
+    row = table["k06", "crop_best/iou@1"]
     assert float(row["difference"]) == pytest.approx(change.mean(), abs=1e-9)
     error = change.std() / np.sqrt(len(change))
     assert float(row["high"]) - float(row["low"]) == pytest.approx(2 * 1.96 * error, rel=0.25)
-    assert row["reference"] == "k00" and table["k00", "crop/iou@1"]["difference"] == ""
+    assert row["reference"] == "k00" and table["k00", "crop_best/iou@1"]["difference"] == ""
     text = (ablation.out / "report.md").read_text()
     assert "| k06 | 0 1 | " in text and f"{change.mean():+.4f} (" in text and "10 photos" in text
     assert text.strip() in capsys.readouterr().out
@@ -124,10 +124,12 @@ def test_only_report_runs_nothing(ablation, tools, capsys):
     tools.trouble("k06", 1)
     assert ablation() == 1
     tools.calls()
-    assert ablation("--only-report", "--metrics", "crop/iou@*") == 0
+    assert ablation("--only-report", "--metrics", "crop_best/iou@*") == 0
     assert not tools.calls()
     text = capsys.readouterr().out
-    assert "| config | seeds | crop/iou@1 | crop/iou@2 | crop/iou@3 | crop/iou@avg |" in text
+    assert (
+        "| config | seeds | crop_best/iou@1 | crop_best/iou@2 | crop_best/iou@3 | crop_best/iou@avg |" in text
+    )
     assert "- k06 seed 0: not finished" in text
 
 
@@ -200,5 +202,5 @@ def test_real_trainings(tmp_path, toy):
     assert ablate.main([*args, "--out", str(out), "--jobs", "2", "--cfg-options", *options]) == 0
     table = rows(out)
     found = json.loads((out / "wide/seed0/tests/own/test_metrics.json").read_text())
-    assert float(table["wide", "crop/iou@1"]["mean"]) == pytest.approx(found["crop/iou@1"])
-    assert table["wide", "crop/iou@1"]["low"] and table["wide", "crop/iou@1"]["x"] == "24"
+    assert float(table["wide", "crop_best/iou@1"]["mean"]) == pytest.approx(found["crop_best/iou@1"])
+    assert table["wide", "crop_best/iou@1"]["low"] and table["wide", "crop_best/iou@1"]["x"] == "24"

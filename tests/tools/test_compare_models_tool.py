@@ -61,13 +61,13 @@ def test_sheet_and_figures(flms, tmp_path, capsys):
     assert found["models"]["half"] == {"iou": 0.5, "disp": 0.125, "photos": 5}
     assert sorted(photo["img_id"] for photo in found["photos"]) == [f"p{n}" for n in range(5)]
     assert Image.open(tmp_path / "out" / "sheet.png").height > 5 * 400
-    assert (
-        "half" in (shown := capsys.readouterr().out) and "IoU 0.5000  Disp 0.1250  (5 photos shown)" in shown
-    )
+    shown = capsys.readouterr().out
+    assert "half                     crop/iou@1 0.5000  crop/disp@1 0.1250\n" in shown
+    assert "means over 5 of the 5 photos shown" in shown
 
     assert run(tmp_path / "flms", full, half, "--out", tmp_path / "two.html", "--top", 2, "--rows", 3) == 0
     assert {path.name for path in tmp_path.glob("*.html")} == {"two.html", "two_2.html"}
-    assert "half                     IoU 1.0000" in capsys.readouterr().out  # the better one of two
+    assert "half                     crop/iou@2 1.0000" in capsys.readouterr().out  # the better one of two
 
 
 def test_photos_are_shown_where_models_differ_most(flms, tmp_path):
@@ -119,7 +119,8 @@ def test_what_cannot_be_shown_is_listed(flms, tmp_path, capsys):
     assert "rejected p1: wrong predicted it at 80 × 100, the photo has 100 × 80" in shown
     assert "rejected p2: " in shown
     found = json.loads((tmp_path / "out" / "figures.json").read_text())
-    assert found["models"] == {"full": {"iou": 1, "disp": 0, "photos": 1}}
+    assert found["models"] == {}  # no photo that both have
+    assert [photo["models"] for photo in found["photos"]] == [{"full": {"iou": 1, "disp": 0}}]
 
 
 def test_a_bad_line_is_named_and_the_others_are_shown(flms, tmp_path, capsys):
@@ -129,7 +130,10 @@ def test_a_bad_line_is_named_and_the_others_are_shown(flms, tmp_path, capsys):
     path.write_text(good + '{"img_id": "p1", "boxes": [[1, 2, 3, 4]], "scores": []}\n')
     assert run(tmp_path / "flms", model, "--out", tmp_path / "out") == 1
     shown = capsys.readouterr()
-    assert "m.jsonl:2: 'scores' are not as many as 'boxes'" in shown.err and "(1 photos shown)" in shown.out
+    assert (
+        "m.jsonl:2: 'scores' are not as many as 'boxes'" in shown.err
+        and "means over 1 of the 1 photos shown" in shown.out
+    )
     path.write_text("{\n")
     assert run(tmp_path / "flms", model, "--out", tmp_path / "none") == 2
     assert "no usable line" in capsys.readouterr().err and not (tmp_path / "none").exists()
@@ -143,7 +147,7 @@ def test_a_rankers_crops_are_the_annotated_ones(flms, tmp_path, capsys):
     assert run(tmp_path / "flms", f"r={tmp_path / 'r.jsonl'}", "--out", tmp_path / "out") == 1
     shown = capsys.readouterr()
     assert "rejected p4: " in shown.err and "1 candidate_scores for 2 annotated crops" in shown.err
-    assert "IoU 1.0000  Disp 0.0000  (4 photos shown)" in shown.out
+    assert "crop/iou@1 1.0000  crop/disp@1 0.0000\nmeans over 4 of the 4" in shown.out
     record = CropRecord("a", "a.png", np.array(CROPS, float))
     ranked = ranked_crops(Prediction("f:1", None, None, np.zeros(0), np.array([0.1, 0.7])), record)
     np.testing.assert_array_equal(ranked, CROPS[::-1])
@@ -178,7 +182,7 @@ def test_annotations_that_cannot_be_used_are_left_out_unless_strict(flms, tmp_pa
     assert "crop without area" in capsys.readouterr().err
     assert run(root, model, "--out", tmp_path / "out") == 0
     shown = capsys.readouterr()
-    assert "left out 1 x crop without area" in shown.err and "(5 photos shown)" in shown.out
+    assert "left out 1 x crop without area" in shown.err and "means over 5 of the 5 photos shown" in shown.out
 
 
 def test_strangers_predictions_and_places_among_the_photos_are_refused(flms, tmp_path, capsys):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from procrop.datasets.formats import get_format
+from procrop.datasets.problems import Problems
 from procrop.datasets.records import CropRecord, CropSet
 from procrop.evaluation.functional import iou_disp
 
@@ -30,8 +31,6 @@ def flms(tmp_path_factory):
     root, rng = tmp_path_factory.mktemp("flms"), np.random.default_rng(0)
     crops = {name: _boxes(rng, size, 5) for name, size in SIZES.items()}
     records = [CropRecord(name, f"{name}.jpg", boxes) for name, boxes in crops.items()]
-    from procrop.datasets.problems import Problems
-
     (root / "image").mkdir()
     get_format("flms").save(CropSet("flms", records, root / "image"), root, None, Problems())
     for name, size in SIZES.items():
@@ -122,12 +121,16 @@ def test_a_constant_crop_is_fitted_kept_and_used_again(flms, predicted, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "name a file of predictions, or a --baseline"),
+        ([], "name a file of predictions, a --baseline, or --floors"),
         (["nowhere.jsonl"], "nowhere.jsonl: the predictions cannot be read"),
         (["--baseline", "x"], "unknown baseline 'x'; known: full_photo"),
         (["--baseline", "centre", "--protocols", "x"], "unknown protocol 'x'"),
-        (["--baseline", "centre", "--protocols", "grid"], "carries no candidate_scores"),
-        (["--baseline", "centre", "--protocols", "acc", "--eps", "2"], "eps is an IoU"),
+        (["--baseline", "centre", "--protocols", "grid"], "has no scores, so none of its crops is better"),
+        (["--baseline", "centre", "--eps", "2"], "--eps 2: an IoU above 0"),
+        (["--baseline", "centre", "--save-constant", "c.json"], "name the training set"),
+        (["--baseline", "centre", "--positive-threshold", "3"], "only for --protocols ap"),
+        (["--baseline", "centre", "--json", "tests"], "tests: is a folder"),
+        (["--floors", "--baseline", "centre"], "--floors measures no model"),
         (["--baseline", "centre", "--tag", "human"], "no record has the tag 'human'"),
         (["--baseline", "centre", "--constant", "nowhere.json"], "nowhere.json: no file of constant crops"),
     ],
@@ -136,6 +139,30 @@ def test_wrong_use_is_one_line(flms, arguments, words, capsys):
     assert _run(*arguments, "--dataset", f"flms:{flms[0]}") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
+
+
+def test_floors_alone_are_those_beside_a_model(flms, predicted, tmp_path, capsys):
+    spec, file = f"flms:{flms[0]}", _write(tmp_path / "one.jsonl", predicted)
+    assert _run(file, "--dataset", spec, "--json", tmp_path / "beside.json") == 0
+    assert _run("--floors", "--dataset", spec, "--json", tmp_path / "alone.json") == 0
+    beside, alone = (
+        json.loads((tmp_path / f"{name}.json").read_text())["floors"] for name in ("beside", "alone")
+    )
+    assert beside == pytest.approx(alone) and len(alone) > 6
+    assert "is not known" not in capsys.readouterr().out
+
+
+def test_random_floors_need_no_photo(tmp_path, capsys):
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 9, 10], [5, 5, 30, 30], [20, 0, 40, 9.0]])
+    records = [CropRecord(f"p{i}", f"p{i}.jpg", boxes, [4.0, 3, 2, 1]) for i in range(2)]
+    get_format("gaicv2").save(CropSet("", records, tmp_path), tmp_path, "test", Problems())
+    assert _run("--floors", "--dataset", f"gaicv2:{tmp_path}:test", "--json", tmp_path / "f.json") == 0
+    found = json.loads((tmp_path / "f.json").read_text())["floors"]
+    assert found["grid/random_acc_1/5_ties"] == 1 and found["acc/random_best_crop_recall_5@0.85"] == 1
+    assert not [key for key in found if "full_photo" in key or key.startswith("crop")]
+    assert (
+        "the size of 2 photo(s) is not known: left out are fixed crops, crop_best" in capsys.readouterr().out
+    )
 
 
 def test_unknown_datasets_are_told(capsys):

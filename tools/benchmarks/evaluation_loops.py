@@ -110,7 +110,7 @@ def ranking(scores: list[float], mos: list[float], best: list[int]) -> dict[str,
     }
     for n, beta in ((5, 0.2), (10, 0.1)):
         for k in (1, 2, 3, 4):
-            found[f"grid/acc_{k}/{n}"] = sum(mos[i] >= mos[best[n - 1]] for i in by_score[:k]) / k
+            found[f"grid/acc_{k}/{n}_ties"] = sum(mos[i] >= mos[best[n - 1]] for i in by_score[:k]) / k
             ranks = sorted(rank[i] for i in by_score[:k])
             weights = [math.exp(-beta * (r - j)) for j, r in enumerate(ranks) if r < n]
             found[f"grid/wacc_{k}/{n}"] = sum(weights) / k

@@ -1,4 +1,4 @@
-# Figure 9: K = 15 references a photo (its neighbour tables: tools/neighbours.py with this file).
+# Figure 9: K = 15 references a photo. All K read one table, made with the largest: tools/neighbours.py with k20.py.
 _base_ = ["../../procrop_cad.py"]
 references = dict(k=15)
 train_dataloader = dict(dataset=dict(references=references))

@@ -16,13 +16,15 @@ from procrop.structures.boxes import box_iou
 USUAL = (
     "crop/iou@1",
     "crop/disp@1",
+    "crop_best/iou@1",
+    "crop_best/disp@1",
     "acc/acc_1/5@0.85",
     "acc/acc_1/10@0.85",
     "acc/mean_acc_5@0.85",
     "acc/mean_acc_10@0.85",
     "grid/srcc",
-    "grid/acc_1/5",
-    "grid/acc_1/10",
+    "grid/acc_1/5_ties",
+    "grid/acc_1/10_ties",
 )
 
 
@@ -40,7 +42,7 @@ def build_protocols(evaluator: Any) -> dict[str, Protocol]:
     for metric in built:
         for protocol in getattr(metric, "protocols", ()):
             protocol.floors = False
-            found[f"{metric.prefix or metric.default_prefix}:{len(found)}"] = protocol
+            found[f"{metric.prefix}:{len(found)}"] = protocol
     if not found:
         raise ValueError(
             "the config's evaluator has no metric that gives a figure per photo, e.g. CropIoUDisp"

@@ -18,13 +18,11 @@ class CropAveragePrecision(ProtocolMetric):
         floors: Whether to compute the floors.
         constant_crop: File of fitted constant crops, one more floor.
         collect_device: Where records of several processes are gathered.
-        prefix: Replaces the prefix ``ap`` of the keys.
+        prefix: Replaces the prefix of the keys, ``ap``, or ``ap_all`` or ``ap_best`` by the ground truth.
 
     Raises:
         ValueError: If an option is out of range.
     """
-
-    default_prefix = "ap"
 
     def __init__(
         self,

@@ -9,7 +9,9 @@ from procrop.registry import METRICS
 
 @METRICS.register_module()
 class CropIoUDisp(ProtocolMetric):
-    """IoU@N and Disp@N, ``crop/iou@1`` and so on, with floors: see :class:`~procrop.evaluation.protocols.IoUDisp`.
+    """IoU@N and Disp@N with floors: see :class:`~procrop.evaluation.protocols.IoUDisp`.
+
+    Keys say what crops are compared with: ``crop/iou@1`` (all), ``crop_best/iou@1``, ``crop_positives/iou@1``.
 
     Args:
         topk: The values of N.
@@ -21,13 +23,11 @@ class CropIoUDisp(ProtocolMetric):
         floors: Whether to compute the floors.
         constant_crop: File of fitted constant crops, one more floor.
         collect_device: Where records of several processes are gathered.
-        prefix: Replaces the prefix ``crop`` of the keys.
+        prefix: Replaces the prefix of the keys.
 
     Raises:
         ValueError: If an option is unknown or an N below 1.
     """
-
-    default_prefix = "crop"
 
     def __init__(
         self,

@@ -33,8 +33,6 @@ class CropTopNAccuracy(ProtocolMetric):
         ValueError: If an option is out of range.
     """
 
-    default_prefix = "acc"
-
     def __init__(
         self,
         eps: float | Sequence[float] = 0.85,

@@ -11,8 +11,8 @@ from procrop.registry import METRICS
 class GridAccuracy(ProtocolMetric):
     """Exact-grid ACC_{K/N}, weighted ACC, SRCC and PCC of a model that scores the annotated crops themselves.
 
-    Reads ``candidate_scores`` (n,) of every sample: one score per row of ``gt_crops``. Keys: ``grid/acc_1/5``,
-    ``grid/mean_acc_5``, ``grid/wacc_1/5``, ``grid/srcc``, ``grid/pcc``, with floors: see
+    Reads ``candidate_scores`` (n,) of every sample: one score per row of ``gt_crops``. Keys: ``grid/acc_1/5_ties``,
+    ``grid/mean_acc_5_ties``, ``grid/wacc_1/5``, ``grid/srcc``, ``grid/pcc``, with floors: see
     :class:`~procrop.evaluation.protocols.GridRanking`.
 
     Args:
@@ -27,8 +27,6 @@ class GridAccuracy(ProtocolMetric):
     Raises:
         ValueError: If an option is out of range.
     """
-
-    default_prefix = "grid"
 
     def __init__(
         self,

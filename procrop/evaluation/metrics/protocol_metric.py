@@ -20,10 +20,10 @@ class ProtocolMetric(BaseMetric):
     ``photos``, ``excluded`` (without a valid annotated crop) and ``without_prediction`` (scored as misses), the counts.
 
     Args:
-        protocols: What to measure.
+        protocols: What to measure; all of one prefix, which the keys get.
         constant_crop: File of fitted constant crops (:mod:`procrop.evaluation.constant_crop`), one more floor.
         collect_device: Where records of several processes are gathered.
-        prefix: Replaces the default prefix of the keys.
+        prefix: Replaces the protocols' prefix of the keys.
 
     Raises:
         ValueError: If the file of constant crops cannot be used.
@@ -36,7 +36,7 @@ class ProtocolMetric(BaseMetric):
         collect_device: str = "cpu",
         prefix: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(collect_device=collect_device, prefix=prefix or protocols[0].prefix)
         self.protocols = protocols
         if constant_crop is not None:
             use_constant_crops(protocols, constant_crop)

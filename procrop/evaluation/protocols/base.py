@@ -27,6 +27,7 @@ class Protocol(ABC):
     Attributes:
         prefix: Name of the protocol, which stands before the "/" of its keys where several are printed together.
         needs_predictions: Whether records must come from a model that proposes crops.
+        needs_size: Whether its figures need the photos' sizes.
         floors: Whether floors are computed.
         constant_crops: Figure of :meth:`single` -> the crop (x1, y1, x2, y2), as shares of the photo's sides, that is
             the best constant answer for it on a training set; empty without one.
@@ -34,6 +35,7 @@ class Protocol(ABC):
 
     prefix: str
     needs_predictions: ClassVar[bool] = True
+    needs_size: ClassVar[bool] = False
 
     def __init__(self, floors: bool = True) -> None:
         self.floors = floors
@@ -72,11 +74,17 @@ class Protocol(ABC):
         """Measure one batch: the figures (T, F) of its photos."""
         figures = self.score(batch)
         if self.floors:
-            figures |= self.random_floors(batch)
+            figures |= self.floor_figures(batch)
+        return PhotoTable(tuple(figures), np.stack(list(figures.values()), axis=1))
+
+    def floor_figures(self, batch: PhotoBatch) -> Figures:
+        """Floors (T,) by key, prefix included; those of fixed crops only where the size of every photo is known."""
+        figures = self.random_floors(batch)
+        if np.isfinite(batch.size).all():
             for prefix, crop in FIXED_CROPS.items():
                 figures |= {f"{prefix}{key}": v for key, v in self.fixed_floors(batch, crop).items()}
             figures |= self._constant_floors(batch)
-        return PhotoTable(tuple(figures), np.stack(list(figures.values()), axis=1))
+        return figures
 
     def join(self, parts: Sequence[Any], rows: np.ndarray, photos: int) -> Measurement:
         """Put what batches gave together.

@@ -15,10 +15,11 @@ class GridRanking(Protocol):
     """Exact-grid ACC_{K/N}, weighted ACC, SRCC and PCC of a ranker.
 
     The formulas are those of ``functional.grid_accuracy``. Reads ``candidate_scores``, one for each annotated crop.
-    Keys: ``acc_1/5``, ``mean_acc_5``, ``wacc_1/5``, ``srcc``, ``pcc``. Ties count: a crop is right if its MOS is at
-    least that of the N-th best; with ``ties="file_order"`` exactly N are right, and ``_file_order`` is added to the
-    keys of ACC. Shares are over the photos there are (a published evaluation divides by 200, the size of one test set).
-    Photos whose crops all have one MOS have no correlation. Floors of a random ranking carry ``random_``.
+    Keys: ``acc_1/5_ties``, ``mean_acc_5_ties``, ``wacc_1/5``, ``srcc``, ``pcc``. With ties included, as the dataset's
+    authors measure, a crop is right if its MOS is at least that of the N-th best; with ``ties="file_order"`` exactly
+    N are right, and the keys of ACC lack ``_ties``. The weighted ACC ranks crops of equal MOS by file order. Shares
+    are over the photos there are (a published evaluation divides by 200, the size of one test set). Photos whose
+    crops all have one MOS have no correlation. Floors of a random ranking carry ``random_``.
 
     Args:
         ns: The values of N.
@@ -98,7 +99,7 @@ class GridRanking(Protocol):
     def _named(
         self, prefix: str, n: int, accuracy: Sequence[np.ndarray], weighted: Sequence[np.ndarray]
     ) -> Figures:
-        end = "_file_order" if self.ties == "file_order" else ""
+        end = "_ties" if self.ties == "include" else ""
         figures = {f"{prefix}acc_{k}/{n}{end}": v for k, v in zip(self.ks, accuracy, strict=True)}
         figures[f"{prefix}mean_acc_{n}{end}"] = np.mean(accuracy, axis=0)
         return figures | {f"{prefix}wacc_{k}/{n}": v for k, v in zip(self.ks, weighted, strict=True)}

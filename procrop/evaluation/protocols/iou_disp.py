@@ -44,6 +44,8 @@ class IoUDisp(Protocol):
         ValueError: If an option is unknown or an N below 1.
     """
 
+    needs_size = True
+
     def __init__(
         self,
         topk: Sequence[int] = (1, 2, 3),

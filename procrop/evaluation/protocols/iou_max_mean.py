@@ -28,6 +28,8 @@ class IoUMaxMean(Protocol):
         ValueError: If an option is unknown or an N below 1.
     """
 
+    needs_size = True
+
     def __init__(
         self, topk: Sequence[int] = (1, 5, 10), ground_truth: str = "all", floors: bool = True
     ) -> None:
