@@ -91,4 +91,4 @@ def test_the_tool_tests_on_another_set(toy_data, tmp_path):
     assert tool.main([str(part), str(checkpoint), *where]) == 0
     names = {path.stem for path in (toy_data / "images/test").iterdir()}
     assert {json.loads(line)["img_id"] for line in dump.read_text().splitlines()} == names
-    assert "crop/iou@1" in json.loads((tmp_path / "work/test_metrics.json").read_text())
+    assert "crop_best/iou@1" in json.loads((tmp_path / "work/test_metrics.json").read_text())
