@@ -9,7 +9,7 @@ from mmengine.registry import Registry
 
 _SCOPE = "procrop"
 
-# croppers, image backbones, fusion necks, crop heads, text encoders and losses
+# croppers, image backbones, fusion necks, crop heads and losses
 MODELS = Registry("model", parent=mmdet_registry.MODELS, scope=_SCOPE, locations=["procrop.models"])
 # assigners, match costs, label makers
 TASK_UTILS = Registry(
@@ -55,6 +55,8 @@ RETRIEVAL_BACKBONES = Registry("retrieval backbone", scope=_SCOPE, locations=["p
 KEY_TRANSFORMS = Registry("key transform", scope=_SCOPE, locations=["procrop.retrieval.key_transforms"])
 # nearest-neighbour search over keys
 INDEXES = Registry("vector index", scope=_SCOPE, locations=["procrop.retrieval.indexes"])
+# writers of captions, and encoders of photos and captions into text tokens
+TEXT_ENCODERS = Registry("text encoder", scope=_SCOPE, locations=["procrop.models.text"])
 # lists of photos that galleries are built of
 GALLERY_SOURCES = Registry("gallery source", scope=_SCOPE, locations=["procrop.retrieval.sources"])
 
@@ -68,6 +70,7 @@ __all__ = [
     "MODELS",
     "RETRIEVAL_BACKBONES",
     "TASK_UTILS",
+    "TEXT_ENCODERS",
     "TRANSFORMS",
     "VISUALIZERS",
 ]
