@@ -57,12 +57,15 @@ KEY_TRANSFORMS = Registry("key transform", scope=_SCOPE, locations=["procrop.ret
 INDEXES = Registry("vector index", scope=_SCOPE, locations=["procrop.retrieval.indexes"])
 # writers of captions, and encoders of photos and captions into text tokens
 TEXT_ENCODERS = Registry("text encoder", scope=_SCOPE, locations=["procrop.models.text"])
+# steps from a professional photo to a weakly annotated one
+GENERATION_STEPS = Registry("generation step", scope=_SCOPE, locations=["procrop.generation.steps"])
 # lists of photos that galleries are built of
 GALLERY_SOURCES = Registry("gallery source", scope=_SCOPE, locations=["procrop.retrieval.sources"])
 
 __all__ = [
     "DATASETS",
     "GALLERY_SOURCES",
+    "GENERATION_STEPS",
     "HOOKS",
     "INDEXES",
     "KEY_TRANSFORMS",

@@ -1,0 +1,16 @@
+"""From professional photos to a weakly annotated crop dataset (paper, composition-aware dataset generation)."""
+
+from .analysis import BeyondImage, CompositionAnalysis, WithinImage
+from .canvas_plan import CanvasPlan
+from .item import CADItem
+from .step import DropItem, GenerationStep
+
+__all__ = [
+    "BeyondImage",
+    "CADItem",
+    "CanvasPlan",
+    "CompositionAnalysis",
+    "DropItem",
+    "GenerationStep",
+    "WithinImage",
+]

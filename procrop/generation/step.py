@@ -1,0 +1,49 @@
+"""What a step of the pipeline is."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from .item import CADItem
+
+
+class DropItem(Exception):
+    """Raised by a step for an item that is not good enough; the reason is counted and listed, the others go on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class GenerationStep(ABC):
+    """One step: an item in, the item with this step's fields out. Idempotent, and without memory between items.
+
+    What a step makes is a function of the item, the step's settings and the random generator that it is handed,
+    which the pipeline seeds from (seed, step, source id, and for steps that see every expansion, its number).
+
+    Attributes:
+        makes: Names of the item's fields that this step sets.
+        per_source: Whether the step looks at the source photo alone, so that it runs once for all expansions.
+        kept: Whether its result is worth keeping on the disk between runs (it costs much, or may differ next time).
+    """
+
+    makes: tuple[str, ...] = ()
+    per_source: bool = False
+    kept: bool = False
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hex SHA-256 over all that changes a result: type, parameters, weights, version."""
+
+    @abstractmethod
+    def run(self, item: CADItem, rng: np.random.Generator) -> CADItem:
+        """Do the step.
+
+        Raises:
+            DropItem: The item is to be left out.
+            ValueError: The item lacks what the step works on.
+        """
+
+    def close(self) -> None:  # noqa: B027 (most steps hold nothing)
+        """Release what the step holds (connections, files); called once after the last item."""

@@ -1,0 +1,1 @@
+"""The steps of the pipeline: importing it registers all of them."""
