@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # raise when canvases are painted otherwise from equal weights
 _VERSION = 1
+# pixels of a latent cell
+_CELL = 8
 _DTYPES = ("float32", "float16", "bfloat16")
 NEGATIVE_PROMPT = (
     "frame, border, picture in picture, collage, split screen, watermark, text, logo, duplicate, blurry, "
@@ -120,7 +122,7 @@ class ControlNetOutpainter(Outpainter):
         device = torch.device(self.device)
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
-        options = dict(torch_dtype=getattr(torch, self.dtype), use_safetensors=True, local_files_only=True)
+        options = dict(use_safetensors=True, local_files_only=True)
         try:
             controlnet = ControlNetModel.from_pretrained(self.controlnet_folder, **options)
             pipeline = StableDiffusionControlNetInpaintPipeline.from_pretrained(
@@ -137,7 +139,7 @@ class ControlNetOutpainter(Outpainter):
                 f"({error}); both must be of the same Stable Diffusion, saved by diffusers as safetensors"
             ) from error
         pipeline.set_progress_bar_config(disable=True)
-        return pipeline.to(device)
+        return pipeline.to(device, getattr(torch, self.dtype))
 
     def paint(self, canvas: np.ndarray, item: CADItem, rng: np.random.Generator) -> np.ndarray:
         import torch
@@ -148,9 +150,8 @@ class ControlNetOutpainter(Outpainter):
         analysis, masks = item.need("analysis", name), item.need("masks", name)
         prompt = analysis.prompt(self.prompt_mode)
         texts = embed_prompts(pipeline.tokenizer, pipeline.text_encoder, prompt, self.negative_prompt)
-        # the models work on whole latent cells: up to 7 more columns and rows are painted, and cut off again
-        cell = pipeline.vae_scale_factor
-        rows, columns = (-(-side // cell) * cell for side in (plan.height, plan.width))
+        # the models work on whole cells: up to 7 more columns and rows are painted, and cut off again
+        rows, columns = (-(-side // _CELL) * _CELL for side in (plan.height, plan.width))
         control = colours.segmentation_map(masks, plan)
         painted = pipeline(
             prompt_embeds=texts[0],
