@@ -86,8 +86,8 @@ def jpeg_encoded(photo: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _blur(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    # of a photo of 1,000 pixels half a pixel to two and a half
-    sigma = rng.uniform(0.0005, 0.0025) * max(photo.shape[:2])
+    # half a pixel, below which nothing changes, to two and a half for a photo of 1,000
+    sigma = rng.uniform(0.5, max(1.0, 0.0025 * max(photo.shape[:2])))
     return np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(sigma)))
 
 
