@@ -1,14 +1,7 @@
 """The steps of the pipeline: importing it registers all of them."""
 
-from .canvas import RandomCanvas
-from .masks import SAMMasks, SuperpixelMasks
-from .outpainters import ControlNetOutpainter, OpenCVOutpainter, ReflectOutpainter
-
-__all__ = [
-    "ControlNetOutpainter",
-    "OpenCVOutpainter",
-    "RandomCanvas",
-    "ReflectOutpainter",
-    "SAMMasks",
-    "SuperpixelMasks",
-]
+from . import (
+    canvas,  # noqa: F401
+    masks,  # noqa: F401
+    outpainters,  # noqa: F401
+)

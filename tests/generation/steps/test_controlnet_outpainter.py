@@ -13,7 +13,8 @@ from PIL import Image
 
 from procrop.generation import CanvasPlan
 from procrop.generation.known_area import known_mask
-from procrop.generation.steps import ControlNetOutpainter, SuperpixelMasks
+from procrop.generation.steps.masks import SuperpixelMasks
+from procrop.generation.steps.outpainters import ControlNetOutpainter
 from procrop.generation.steps.outpainters.border_match import match_border
 from procrop.generation.steps.outpainters.segmentation_map import segmentation_map
 
@@ -167,6 +168,33 @@ def test_missing_things_are_named(make, ready, saved, tmp_path, monkeypatch):
         make()
 
 
+def test_a_variant_of_the_weights(make, painter, saved, ready, tmp_path):
+    folders = [shutil.copytree(folder, tmp_path / folder.name) for folder in saved]
+    for folder in folders:
+        for weights in folder.rglob("*.safetensors"):
+            weights.rename(weights.with_suffix(".fp16.safetensors"))
+    with pytest.raises(FileNotFoundError, match="model.safetensors in"):
+        make(model=folders[0], controlnet=folders[1])
+    found = make(model=folders[0], controlnet=folders[1], variant="fp16")
+    np.testing.assert_array_equal(found.run(ready, RNG(0)).image, painter.run(ready, RNG(0)).image)
+    assert len(found.fingerprint) == 64
+
+
+def test_a_hub_name_is_looked_up_in_the_cache(make, painter, saved, tmp_path, monkeypatch):
+    # the hub's cache, laid out by hand
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    snapshot = tmp_path / "models--someone--sd" / "snapshots" / commit
+    shutil.copytree(saved[0], snapshot)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    found = make(model="someone/sd", revision=commit)
+    assert found.folder == snapshot and found.fingerprint == painter.fingerprint
+    (snapshot / "vae" / "config.json").unlink()
+    with pytest.raises(
+        FileNotFoundError, match="no vae/config.json in .*`hf download someone/sd --revision 0123"
+    ):
+        make(model="someone/sd", revision=commit)
+
+
 def test_weights_that_do_not_fit_are_reported(make, ready, saved, tmp_path):
     copy = shutil.copytree(saved[0], tmp_path / "sd")
     (copy / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
@@ -234,3 +262,17 @@ def test_colours_meet_the_photo_at_its_border():
     assert (np.diff(column) <= 0).all() and column[0] >= 111  # fades away from the border
     np.testing.assert_array_equal(match_border(painted, canvas, plan, 0), painted)
     np.testing.assert_array_equal(match_border(truth, canvas, plan, 8), truth)  # nothing off, nothing shifted
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_on_a_gpu(make, ready, dtype):
+    painter = make(device="cuda", dtype=dtype)
+    first, second = (painter.run(ready, RNG(0)).image for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    x1, y1, x2, y2 = PLAN.known
+    expected = Image.fromarray(ready.photo).resize(PLAN.known_size, Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(first[y1:y2, x1:x2], np.asarray(expected))
+    # the same noise as on a CPU: pictures that are alike
+    assert _changed(first, make().run(ready, RNG(0)).image) < 8

@@ -6,7 +6,7 @@ import torch
 from canvas_scenes import item, photo
 
 from procrop.generation import CADItem
-from procrop.generation.steps import SAMMasks, SuperpixelMasks
+from procrop.generation.steps.masks import SAMMasks, SuperpixelMasks
 from procrop.generation.steps.masks.label_maps import resize_labels, shrunk, sorted_levels
 from procrop.registry import GENERATION_STEPS
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from procrop.generation import CanvasPlan
 from procrop.generation.known_area import distance_to_known, known_mask
-from procrop.generation.steps import OpenCVOutpainter, ReflectOutpainter
+from procrop.generation.steps.outpainters import OpenCVOutpainter, ReflectOutpainter
 from procrop.generation.steps.outpainters.base import Outpainter
 from procrop.generation.steps.outpainters.reflect_outpainter import mirrored_canvas
 from procrop.registry import GENERATION_STEPS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from procrop.generation import CADItem, DropItem
-from procrop.generation.steps import RandomCanvas
+from procrop.generation.steps.canvas import RandomCanvas
 from procrop.registry import GENERATION_STEPS
 
 

@@ -44,6 +44,7 @@ class ControlNetOutpainter(Outpainter):
         model: Folder of a Stable Diffusion pipeline as diffusers saves it (safetensors), or a hub name.
         controlnet: Folder or hub name of the ControlNet.
         revision, controlnet_revision: Commit of the hub repository, 40 digits; needed for hub names.
+        variant: Of the weight files of both, e.g. "fp16" for ``model.fp16.safetensors``; None for plain names.
         prompt_mode: What the prompt tells, see `CompositionAnalysis.prompt`; Figure 4 compares them. Prompts longer
             than the 77 tokens of CLIP are encoded in pieces.
         negative_prompt: What is not to be seen.
@@ -69,6 +70,7 @@ class ControlNetOutpainter(Outpainter):
         controlnet: str | os.PathLike,
         revision: str | None = None,
         controlnet_revision: str | None = None,
+        variant: str | None = None,
         prompt_mode: str = "both",
         negative_prompt: str = NEGATIVE_PROMPT,
         steps: int = 30,
@@ -92,8 +94,11 @@ class ControlNetOutpainter(Outpainter):
             raise ImportError(
                 "ControlNetOutpainter needs diffusers: pip install 'procrop[generation]', or diffusers and accelerate"
             )
-        self.folder = model_folder(model, revision, local_files_only, whole=True)
-        self.controlnet_folder = model_folder(controlnet, controlnet_revision, local_files_only, whole=False)
+        self.variant = variant
+        self.folder = model_folder(model, revision, local_files_only, True, variant)
+        self.controlnet_folder = model_folder(
+            controlnet, controlnet_revision, local_files_only, False, variant
+        )
         self.prompt_mode, self.negative_prompt = prompt_mode, negative_prompt
         self.steps, self.guidance = int(steps), float(guidance)
         self.control_scale, self.border_reach = float(control_scale), float(border_reach)
@@ -104,8 +109,8 @@ class ControlNetOutpainter(Outpainter):
         return sha256_json(
             {
                 "type": type(self).__name__,
-                "model": files_sha256(self.folder, whole=True),
-                "controlnet": files_sha256(self.controlnet_folder, whole=False),
+                "model": files_sha256(self.folder, True, self.variant),
+                "controlnet": files_sha256(self.controlnet_folder, False, self.variant),
                 "prompt": [self.prompt_mode, self.negative_prompt],
                 "sampling": [self.steps, self.guidance, self.control_scale, self.dtype],
                 "border_reach": self.border_reach,
@@ -122,7 +127,7 @@ class ControlNetOutpainter(Outpainter):
         device = torch.device(self.device)
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
-        options = dict(use_safetensors=True, local_files_only=True)
+        options = dict(use_safetensors=True, local_files_only=True, variant=self.variant)
         try:
             controlnet = ControlNetModel.from_pretrained(self.controlnet_folder, **options)
             pipeline = StableDiffusionControlNetInpaintPipeline.from_pretrained(

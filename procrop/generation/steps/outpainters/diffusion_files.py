@@ -17,7 +17,13 @@ _WEIGHTS = {
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def model_folder(model: str | os.PathLike, revision: str | None, local_files_only: bool, whole: bool) -> Path:
+def model_folder(
+    model: str | os.PathLike,
+    revision: str | None,
+    local_files_only: bool,
+    whole: bool,
+    variant: str | None = None,
+) -> Path:
     """Folder of a model, with all the files that are needed.
 
     Args:
@@ -25,6 +31,7 @@ def model_folder(model: str | os.PathLike, revision: str | None, local_files_onl
         revision: Commit of the hub repository, 40 hexadecimal digits; none for a folder.
         local_files_only: Take hub files from the local cache and never from the network.
         whole: A Stable Diffusion pipeline, or else a single network.
+        variant: Of the weight files, as in ``model.fp16.safetensors``; None for plain names.
 
     Raises:
         ValueError: A hub name without commit, or a folder with one.
@@ -41,19 +48,19 @@ def model_folder(model: str | os.PathLike, revision: str | None, local_files_onl
                 f"{name}: no such folder. For a model of the hub, give the commit to be used as `revision`, 40 "
                 f"hexadecimal digits, not {revision!r}: a name alone may mean other weights tomorrow"
             )
-        folder = _hub_folder(name, revision, local_files_only, whole)
+        folder = _hub_folder(name, revision, local_files_only, _needed(whole, variant))
         remedy = f"`hf download {name} --revision {revision}` fetches it"
-    missing = [file for file in _needed(whole) if not (folder / file).is_file()]
+    missing = [file for file in _needed(whole, variant) if not (folder / file).is_file()]
     if missing:
         raise FileNotFoundError(f"{name}: no {missing[0]} in {folder}; {remedy}")
     return folder
 
 
-def _hub_folder(name: str, revision: str, local_files_only: bool, whole: bool) -> Path:
+def _hub_folder(name: str, revision: str, local_files_only: bool, files: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    # neither variants nor other formats of the same weights
-    needed = [*_needed(whole), *(["tokenizer/*"] if whole else [])]
+    # neither other variants nor other formats of the same weights; a tokenizer's files differ from model to model
+    needed = [*files, "tokenizer/*"]
     try:
         return Path(
             snapshot_download(
@@ -68,17 +75,23 @@ def _hub_folder(name: str, revision: str, local_files_only: bool, whole: bool) -
         ) from error
 
 
-def _needed(whole: bool) -> list[str]:
+def _needed(whole: bool, variant: str | None) -> list[str]:
+    """Names of the files that must be there, relative to the model's folder."""
+
+    def weights(part: str) -> str:
+        stem = _WEIGHTS[part].removesuffix(".safetensors")
+        return f"{stem}.safetensors" if variant is None else f"{stem}.{variant}.safetensors"
+
     if not whole:
-        return ["config.json", _WEIGHTS[""]]
+        return ["config.json", weights("")]
     networks = [part for part in _PARTS if part in _WEIGHTS]
-    files = [f"{part}/{file}" for part in networks for file in ("config.json", _WEIGHTS[part])]
+    files = [f"{part}/{file}" for part in networks for file in ("config.json", weights(part))]
     return ["model_index.json", "scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json", *files]
 
 
-def files_sha256(folder: Path, whole: bool) -> str:
+def files_sha256(folder: Path, whole: bool, variant: str | None = None) -> str:
     """Hex SHA-256 over the names and bytes of a model's files, as far as they are used."""
-    names = set(_needed(whole))
+    names = set(_needed(whole, variant))
     if whole:
         names |= {f"tokenizer/{path.name}" for path in (folder / "tokenizer").iterdir() if path.is_file()}
     return sha256_json({name: sha256_file(folder / name) for name in sorted(names)})
