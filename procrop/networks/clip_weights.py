@@ -1,5 +1,5 @@
-"""CLIP's image tower out of published files: transformers' layout or OpenCLIP's, into the network of
-transformers."""
+"""CLIP out of published files into the network of transformers: its image tower from transformers' layout or
+OpenCLIP's, both towers from transformers'."""
 
 import os
 from typing import TYPE_CHECKING
@@ -11,13 +11,14 @@ from .hub_files import published_file, read_model_description
 from .weights import load_strict, read_state
 
 if TYPE_CHECKING:
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    from transformers import CLIPModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 _KIND = "a CLIP"
 _FILES = ("model.safetensors", "pytorch_model.bin")
 # the rest of a whole CLIP, and the indices that old transformers stored among the weights
 _NOT_IMAGE = ("text_model.", "text_projection.", "logit_scale", "logit_bias")
 _INDICES = "vision_model.embeddings.position_ids"
+_TEXT_INDICES = "text_model.embeddings.position_ids"
 # most published towers have heads of 64 channels; ViT-H and larger say otherwise in `config`
 _HEAD_WIDTH = 64
 _LAYERS = {
@@ -47,6 +48,34 @@ def load_clip(
     path = published_file(model, _FILES, revision, local_files_only, _KIND)
     state = {k: v for k, v in read_state(path).items() if not k.startswith(_NOT_IMAGE) and k != _INDICES}
     return _filled(config, state, path)
+
+
+def load_clip_towers(model: str, revision: str | None = None, local_files_only: bool = True) -> "CLIPModel":
+    """Load both towers and their projections from a folder or a hub name; see `load_clip` for the arguments.
+
+    Raises:
+        FileNotFoundError: The files are not there, with the command that fetches them.
+        ValueError: They are not weights of a whole CLIP.
+    """
+    from transformers import CLIPConfig, CLIPModel
+
+    described = published_file(model, ("config.json",), revision, local_files_only, _KIND)
+    raw = read_model_description(described)
+    if raw.get("model_type") != "clip" or not {"text_config", "vision_config"} <= raw.keys():
+        raise ValueError(
+            f"{described}: describes a model of type {raw.get('model_type')!r}; a whole CLIP, image and text, is "
+            "needed, such as openai/clip-vit-base-patch32"
+        )
+    config = CLIPConfig.from_dict(raw)
+    path = published_file(model, _FILES, revision, local_files_only, _KIND)
+    state = {k: v for k, v in read_state(path).items() if k not in (_INDICES, _TEXT_INDICES)}
+    network = CLIPModel(config).float()
+    what = (
+        f"a CLIP (image width {config.vision_config.hidden_size}, text width {config.text_config.hidden_size}, "
+        f"{config.projection_dim} outputs)"
+    )
+    load_strict(network, state, path, what, "give the files of a CLIP with both towers")
+    return network
 
 
 def load_open_clip(path: str | os.PathLike, config: dict) -> "CLIPVisionModelWithProjection":
