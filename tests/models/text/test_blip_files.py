@@ -132,10 +132,31 @@ def test_a_missing_file_is_named_with_the_remedy(broken, file, message):
     assert str(broken) in str(caught.value)
 
 
-def test_a_hub_name_that_is_not_there_says_how_to_fetch_it(monkeypatch, tmp_path):
-    message = "hf download nobody/blip --revision abc"
-    with pytest.raises(FileNotFoundError, match=message):
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """An empty cache of the hub."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def test_a_hub_name_that_is_not_there_says_how_to_fetch_it(hub):
+    with pytest.raises(FileNotFoundError, match="hf download nobody/blip --revision abc"):
         BLIPTextEncoder("nobody/blip", "abc")
+
+
+def test_a_pinned_hub_name_is_taken_from_the_cache(hub, folders):
+    commits = ["1" * 40, "2" * 40]
+    for commit, folder in zip(
+        commits, (folders[0], save_blip(hub.parent / "newer", MATCHER, seed=1)), strict=True
+    ):
+        shutil.copytree(folder, hub / "models--some--blip" / "snapshots" / commit)
+    refs = hub / "models--some--blip" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text(commits[1])
+    pinned, newest = (BLIPTextEncoder("some/blip", revision) for revision in (commits[0], None))
+    assert pinned.fingerprint == BLIPTextEncoder(folders[0]).fingerprint != newest.fingerprint
+    with pytest.raises(FileNotFoundError, match="hf download some/blip --revision 3333"):
+        BLIPTextEncoder("some/blip", "3" * 40)
 
 
 def test_the_network_for_the_other_purpose_is_refused(folders):
