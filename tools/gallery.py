@@ -19,7 +19,6 @@ Exit codes: 0 done, 1 some photos rejected or problems found (they are listed), 
 
 import argparse
 import os
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -111,6 +110,7 @@ def add_build(build: argparse.ArgumentParser) -> None:
 
 def run_build(args: argparse.Namespace) -> int:
     """Build a gallery, a part or a share of one, or bring it up to date."""
+    from procrop.apis.shard import parse_shard
     from procrop.retrieval import build_gallery, build_part, build_share
 
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -207,18 +207,6 @@ def local_device(device: str) -> str:
     """The device of this process: under torchrun each takes a GPU of its own."""
     rank = os.environ.get("LOCAL_RANK")
     return f"cuda:{rank}" if device == "cuda" and rank is not None else device
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """``I/N`` as two numbers.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match or not int(match[1]) < int(match[2]):
-        raise ValueError(f"--shard takes I/N with I from 0 to N - 1, e.g. 0/4, not {text!r}")
-    return int(match[1]), int(match[2])
 
 
 def show_report(source: "GallerySource") -> bool:

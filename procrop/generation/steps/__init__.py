@@ -4,5 +4,6 @@
 from . import analyzers
 from . import canvas
 from . import composition
+from . import crops
 from . import masks
 from . import outpainters
