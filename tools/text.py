@@ -8,7 +8,7 @@
     python tools/text.py info CONFIG
 
 Reads each LoadTextTokens of the config's datasets (key `text`): its folder is what is written. Splits that name one
-folder share it. The encoder is the config's `text = dict(encoder=dict(type=...))`. Captions lie in captions.jsonl of
+folder share it. The encoder is the config's `text_encoder = dict(type=...)`. Captions lie in captions.jsonl of
 the folder and may be edited: the next build encodes those that were. A build that was interrupted goes on where it was;
 one that is up to date ends at once. docs/text.md says more.
 Exit codes: 0 done, 1 some photos have no text or problems were found (they are listed), 2 not usable as asked.
@@ -131,9 +131,9 @@ def make_encoder(cfg: dict, config: str, device: str | None) -> "tuple[TextEncod
     from procrop.engine.config_validation.signatures import accepted_keys
     from procrop.registry import TEXT_ENCODERS
 
-    settings = (cfg.get("text") or {}).get("encoder")
+    settings = cfg.get("text_encoder")
     if not settings:
-        raise ValueError(f"{config}: holds no `text = dict(encoder=dict(type=...))`; see configs/_base_/text")
+        raise ValueError(f"{config}: holds no `text_encoder = dict(type=...)`; see configs/_base_/text")
     if device is not None:
         kind = TEXT_ENCODERS.get(settings["type"])
         if "device" not in accepted_keys(kind).names:

@@ -38,6 +38,7 @@ _TOP = [
     ("visualizer", _place("VISUALIZERS")),
     ("log_processor", _place("LOG_PROCESSORS")),
     ("gallery_source", _place("GALLERY_SOURCES")),
+    ("text_encoder", _place("TEXT_ENCODERS")),
 ]
 
 _RETRIEVAL = [
@@ -45,8 +46,6 @@ _RETRIEVAL = [
     (r"(\w+_)?key_transforms?|transforms?", _place("KEY_TRANSFORMS")),
     (r"(\w+_)?index(es)?", _place("INDEXES")),
 ]
-
-_TEXT_ENCODER = _place("TEXT_ENCODERS")
 
 _DATALOADER = [
     ("(batch_)?sampler", _place("DATA_SAMPLERS")),
@@ -103,8 +102,6 @@ def place_of(path: Path) -> Place:
         return _match(_TOP, top)
     if "retrieval" in keys[:-1] and (place := _match(_RETRIEVAL, last)) is not None:
         return place
-    if keys == ["text", "encoder"]:
-        return _TEXT_ENCODER
     if top.endswith("_dataloader") and (place := _match(_DATALOADER, last)) is not None:
         return place
     if re.fullmatch(r"(val|test)_evaluator(_\w+)?", top) and last == "metrics":
@@ -117,7 +114,7 @@ def place_of(path: Path) -> Place:
 def needs_type(path: Path) -> bool:
     """Whether a dict at the place is always looked up in a registry of ProCrop's own by its ``type``."""
     keys = [key for key in path if isinstance(key, str)]
-    if keys in (["gallery_source"], ["text", "encoder"]):
+    if keys in (["gallery_source"], ["text_encoder"]):
         return True
     return len(keys) == 2 and keys[0] == "retrieval" and _match(_RETRIEVAL, keys[1]) is not None
 

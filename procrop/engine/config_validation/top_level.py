@@ -8,7 +8,7 @@ from .errors import Problem, edit_distance
 from .implicit import DEFAULT_HOOKS, runner_keys
 
 # other pipelines and models are common names of variables, too close to these to tell
-_NOT_GUESSED = frozenset({"tta_pipeline", "tta_model", "backend_args", "compile", "resume", "cfg", "text"})
+_NOT_GUESSED = frozenset({"tta_pipeline", "tta_model", "backend_args", "compile", "resume", "cfg"})
 _SCALARS = frozenset({"work_dir", "load_from", "launcher", "log_level", "default_scope", "experiment_name"})
 
 
