@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from procrop.engine.reference_shape import fill_reference_shapes
+from procrop.engine.context_shapes import fill_context_shapes
 from procrop.retrieval import build_gallery, items_from_folder
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def cfg(gallery):
 
 
 def test_open_shapes_are_the_gallerys(cfg, gallery):
-    fill_reference_shapes(cfg)
+    fill_context_shapes(cfg)
     encoder = cfg.model.context_encoders.references
     assert encoder.in_channels == gallery.token_shape[1] == 40
     assert tuple(encoder.token_grid) == (3, 5)
@@ -44,7 +44,7 @@ def test_what_is_set_stays(cfg):
     cfg.model.context_encoders.references.update(in_channels=7, token_grid=(1, 2))
     for split in ("train", "val", "test"):
         cfg[f"{split}_dataloader"].dataset.references.gallery = "nowhere"
-    fill_reference_shapes(cfg)
+    fill_context_shapes(cfg)
     assert cfg.model.context_encoders.references.in_channels == 7
 
 
@@ -52,14 +52,14 @@ def test_annotations_need_no_token_shape(cfg):
     for split in ("train", "val", "test"):
         cfg[f"{split}_dataloader"].dataset.references.gallery = "nowhere"
     cfg.model.context_encoders.references.what = "annotation"
-    fill_reference_shapes(cfg)
+    fill_context_shapes(cfg)
     assert cfg.model.context_encoders.references.get("in_channels") is None
 
 
 def test_a_model_without_references_is_left_alone():
     cfg = Config.fromfile(ROOT / "configs/baselines/cdetr_toy.py")
     before = cfg.pretty_text
-    fill_reference_shapes(cfg)
+    fill_context_shapes(cfg)
     assert cfg.pretty_text == before
 
 
@@ -67,8 +67,8 @@ def test_missing_galleries_are_named(cfg):
     for split in ("train", "val", "test"):
         cfg[f"{split}_dataloader"].dataset.references.gallery = "no/such/gallery"
     with pytest.raises(ValueError, match="no/such/gallery"):
-        fill_reference_shapes(cfg)
+        fill_context_shapes(cfg)
     for split in ("train", "val", "test"):
         cfg[f"{split}_dataloader"].dataset.references = None
     with pytest.raises(ValueError, match="names a gallery"):
-        fill_reference_shapes(cfg)
+        fill_context_shapes(cfg)
