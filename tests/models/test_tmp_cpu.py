@@ -8,6 +8,7 @@ from builders import build, grid_cfg, photos, procrop_cfg, references, sample
 
 pytestmark = [
     pytest.mark.gpu,
+    
 ]
 
 
