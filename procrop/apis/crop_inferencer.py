@@ -128,17 +128,16 @@ class CropInferencer:
         self.check_top_k(top_k)
         if isinstance(photos, str | os.PathLike | np.ndarray):
             photos = [photos]
-        self.check_caption(caption)
         if captions is None:
+            self.check_captions([caption])
             return self._results(zip(photos, repeat(caption)), top_k)  # noqa: B905
         if isinstance(captions, str) or len(captions) != len(photos):
             raise ValueError(
                 f"captions is a list with a caption or None for each of the {len(photos)} photos; "
                 "caption is one for all of them"
             )
-        for own in captions:
-            self.check_caption(own)
         each = [caption if own is None else own for own in captions]
+        self.check_captions(each if caption is None else [caption, *each])
         return self._results(zip(photos, each, strict=True), top_k)
 
     def check_top_k(self, top_k: int) -> None:
@@ -148,14 +147,19 @@ class CropInferencer:
         if self.num_queries is not None and top_k > self.num_queries:
             raise ValueError(f"this model predicts {self.num_queries} crops per photo, top_k={top_k} is more")
 
-    def check_caption(self, caption: str | None) -> None:
-        """Raise a ValueError if the model cannot take a photo's caption; None is always taken."""
-        if caption is None:
-            return
+    def check_captions(self, captions: Iterable[str | None]) -> None:
+        """Raise a ValueError if the model cannot take the captions of photos, None where one is to be generated."""
+        captions = list(captions)
+        given = [caption for caption in captions if caption is not None]
         if self.text is None:
-            why = "its text is switched off" if self._reads_text else "this model works without text"
-            raise ValueError(f"{self.checkpoint}: {why}; leave the caption out")
-        clean_caption(caption)
+            if given:
+                why = "its text is switched off" if self._reads_text else "this model works without text"
+                raise ValueError(f"{self.checkpoint}: {why}; leave the caption out")
+            return
+        for caption in given:
+            clean_caption(caption)
+        if len(given) < len(captions):
+            self.text.writes_captions  # noqa: B018 (missing weights are an error before any photo)
 
     def _results(self, photos: Iterable[tuple[Photo, str | None]], top_k: int) -> Iterator[CropResult]:
         for number, (photo, caption) in enumerate(photos):
@@ -191,7 +195,7 @@ class CropInferencer:
         Raises:
             ValueError: the caption is empty, or the model works without text.
         """
-        self.check_caption(caption)
+        self.check_captions([caption])
         name = name if path is None else os.fspath(path)
         fault = _fault(photo)
         if fault:

@@ -1,9 +1,10 @@
 """Text of a photo that no text folder knows: captioned and encoded when the photo comes."""
 
 import inspect
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,15 +44,23 @@ class LiveText:
 
     Args:
         encoder: writes the captions that are not given, if it can, and makes the tokens.
+        checkpoint: the checkpoint's file, for messages.
     """
 
-    def __init__(self, encoder: "TextEncoder") -> None:
+    def __init__(self, encoder: "TextEncoder", checkpoint: str) -> None:
         self.encoder = encoder
+        self.checkpoint = checkpoint
 
-    @property
+    @cached_property
     def writes_captions(self) -> bool:
-        """Whether a photo without a given caption has text."""
-        return self.encoder.caption_fingerprint is not None
+        """Whether a photo without a given caption has text; asked only when there is one, because a caption model may
+        read its weights now.
+
+        Raises:
+            TextMismatchError: they cannot be read.
+        """
+        with _made(self.checkpoint, type(self.encoder).__name__):
+            return self.encoder.caption_fingerprint is not None
 
     def read(self, photo: np.ndarray, caption: str | None = None) -> PhotoText | None:
         """Caption and tokens of a photo.
@@ -125,21 +134,28 @@ def open_text(
             f"{checkpoint}: its text tokens came from another encoder (fingerprint {expected[:12]}) than this "
             f"{config['type']} (fingerprint {built.fingerprint[:12]}): other weights, or other settings; {_REMEDY}"
         )
-    return LiveText(built)
+    return LiveText(built, checkpoint)
 
 
-def _build(config: Mapping[str, Any], device: str, checkpoint: str | os.PathLike) -> "TextEncoder":
+def _build(config: Mapping[str, Any], device: str, checkpoint: str) -> "TextEncoder":
     config = dict(config)
     kind = config.get("type")
-    try:
+    with _made(checkpoint, kind):
         known = TEXT_ENCODERS.get(kind) if isinstance(kind, str) else kind
         if known is not None and "device" in inspect.signature(known).parameters:
             config["device"] = device
         built = TEXT_ENCODERS.build(config)
         built.fingerprint  # noqa: B018 (an encoder may read its weights only now)
+    return built
+
+
+@contextmanager
+def _made(checkpoint: str, kind: object) -> Iterator[None]:
+    """Say which checkpoint's encoder could not be made, and what to do."""
+    try:
+        yield
     except (ValueError, TypeError, KeyError, OSError, ImportError) as error:
         reason = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise TextMismatchError(
             f"{checkpoint}: its text encoder {kind} cannot be made: {reason}; {_REMEDY}"
         ) from error
-    return built
