@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--text-encoder",
         metavar="CONFIG",
-        help="config whose `text` says where the weights of the text encoder are (default: as in training)",
+        help="config whose `text_encoder` says where the weights of the text encoder are (default: as in training)",
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     parser.add_argument(
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         args.k,
         args.query_encoder,
         text=False if args.no_text else None,
-        text_encoder=read_text_config(args.text_encoder)["encoder"] if args.text_encoder else None,
+        text_encoder=read_text_config(args.text_encoder) if args.text_encoder else None,
     )
     inferencer.check_top_k(args.top_k)
     inferencer.check_captions(job.caption for job in jobs)

@@ -1,6 +1,5 @@
 """Text of a photo that no text folder knows: captioned and encoded when the photo comes."""
 
-import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from procrop.engine.config_validation.signatures import accepted_keys
 from procrop.registry import TEXT_ENCODERS
 
 if TYPE_CHECKING:  # a model without text needs no text encoder
     from procrop.models.text import TextEncoder
 
 _REMEDY = (
-    "name a config whose `text` says where the weights are (text_encoder=..., --text-encoder CONFIG), or go without "
-    "text (text=False, --no-text)"
+    "name a config whose `text_encoder` says where the weights are (text_encoder=..., --text-encoder CONFIG), or go "
+    "without text (text=False, --no-text)"
 )
 
 
@@ -141,8 +141,8 @@ def _build(config: Mapping[str, Any], device: str, checkpoint: str) -> "TextEnco
     config = dict(config)
     kind = config.get("type")
     with _made(checkpoint, kind):
-        known = TEXT_ENCODERS.get(kind) if isinstance(kind, str) else kind
-        if known is not None and "device" in inspect.signature(known).parameters:
+        known = TEXT_ENCODERS.get(kind)
+        if known is not None and "device" in accepted_keys(known).names:
             config["device"] = device
         built = TEXT_ENCODERS.build(config)
         built.fingerprint  # noqa: B018 (an encoder may read its weights only now)

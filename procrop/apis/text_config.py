@@ -4,16 +4,14 @@ import os
 
 
 def read_text_config(path: str | os.PathLike) -> dict:
-    """The ``text`` of a config file, as plain values; every key of it is checked.
+    """The ``text_encoder`` of a config file, as plain values; every key of the file is checked.
 
     Raises:
-        ValueError: There is no such file, it holds no ``text``, or a key or type in it does not exist.
+        ValueError: There is no such file, it holds no ``text_encoder``, or a key or type in it does not exist.
     """
-    from procrop.engine import launch
+    from procrop.apis.config_datasets import read_config
 
-    cfg = launch.read_config(os.fspath(path), None)
-    launch.finish_config(cfg, [])
-    text = cfg.to_dict().get("text")
-    if not isinstance(text, dict) or "encoder" not in text:
-        raise ValueError(f"{path}: holds no `text = dict(encoder=dict(type=...))`")
-    return text
+    encoder = read_config(os.fspath(path), []).get("text_encoder")
+    if not encoder:
+        raise ValueError(f"{path}: holds no `text_encoder = dict(type=...)`; see configs/_base_/text")
+    return encoder

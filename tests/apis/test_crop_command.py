@@ -354,7 +354,8 @@ def test_a_file_of_captions_that_cannot_be_used(tmp_path, monkeypatch, capsys, t
         (["--no-text", "--text-encoder", "x"], "--no-text and --text-encoder contradict each other"),
         (["--caption", "refused"], "works without text; leave the caption out"),
         (["--text-encoder", "none.py"], "none.py: no such config file"),
-        (["--text-encoder", "other.py"], "other.py: holds no `text = dict(encoder="),
+        (["--text-encoder", "wrong.py"], "did you mean `token_dim`?"),
+        (["--text-encoder", "other.py"], "other.py: holds no `text_encoder = dict(type="),
     ],
 )
 def test_text_options_that_do_not_fit_are_refused_before_anything_is_written(
@@ -363,6 +364,7 @@ def test_text_options_that_do_not_fit_are_refused_before_anything_is_written(
     monkeypatch.chdir(tmp_path)
     _photo(Path("in") / "a.png")
     Path("other.py").write_text("work_dir = 'x'\n")
+    Path("wrong.py").write_text("text_encoder = dict(type='WordTextEncoder', token_dims=8)\n")
     assert _run("in", "--out", "out", *words) == 2
     assert message in capsys.readouterr().err and not Path("out").exists()
 
@@ -370,7 +372,7 @@ def test_text_options_that_do_not_fit_are_refused_before_anything_is_written(
 def test_text_options_reach_the_cropper(tmp_path):
     _photo(tmp_path / "in" / "a.png")
     config = tmp_path / "text.py"
-    config.write_text("text = dict(encoder=dict(type='WordTextEncoder', token_dim=8))\n")
+    config.write_text("text_encoder = dict(type='WordTextEncoder', token_dim=8)\n")
     assert _run(tmp_path / "in", "--out", tmp_path / "a", "--text-encoder", config) == 0
     assert HalfCropper.text_options == (None, dict(type="WordTextEncoder", token_dim=8))
     assert _run(tmp_path / "in", "--out", tmp_path / "b", "--no-text") == 0

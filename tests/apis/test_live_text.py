@@ -1,5 +1,6 @@
 """Text of photos that lie in no dataset: captions generated or given, and the model that they steer."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from colour_captions import ColourCaptions
 from PIL import Image
 from tiny_cropper import write_checkpoint
 
-from procrop.apis import CropInferencer, LiveText, TextMismatchError
+from procrop.apis import CropInferencer, LiveText, TextMismatchError, crop_command
+from procrop.apis.cli import tool_main
 from procrop.datasets import CropDataset
-from procrop.datasets.text import TextEntry
+from procrop.datasets.text import Caption, TextPhoto, build_text
 from procrop.models.text import WordTextEncoder
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
@@ -136,22 +138,31 @@ def _crops_of_a_test_run(cropper, path, text):
     return found.bboxes.numpy(), found.scores.numpy()
 
 
-def test_crops_are_those_of_a_test_run_with_the_captions_tokens(real, tmp_path, monkeypatch):
+def test_crops_are_those_of_a_test_run_with_the_captions_tokens(real, tmp_path):
     path = tmp_path / "photo.png"
     Image.fromarray(_photo(size=(120, 90))).save(path)
-    (tokens,) = ColourCaptions().encode([_photo(size=(120, 90))], ["the dog and the boat"])
-
-    class Precomputed(dict):
-        def lookup(self, img_id):
-            return TextEntry(*self[img_id])
-
-    table = Precomputed(one=("the dog and the boat", tokens))
-    monkeypatch.setattr("procrop.datasets.text.TextTable.open", lambda folder: table)
+    given = dict(one=Caption("the dog and the boat"))
+    build_text(
+        tmp_path / "text", [TextPhoto("one", path)], ColourCaptions(), {"type": "ColourCaptions"}, given
+    )
     cropper = CropInferencer(real, device="cpu")
     (result,) = cropper(path, top_k=5, caption="the dog and the boat")
-    boxes, scores = _crops_of_a_test_run(cropper, path, TEXT)
+    boxes, scores = _crops_of_a_test_run(cropper, path, TEXT | dict(folder=str(tmp_path / "text")))
     np.testing.assert_array_equal(result.boxes, boxes)
     np.testing.assert_array_equal(result.scores, scores)
+
+
+def test_generated_captions_are_those_of_the_text_folder(real, tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(_photo(size=(120, 90))).save(path)
+    table = build_text(
+        tmp_path / "text", [TextPhoto("one", path)], ColourCaptions(), {"type": "ColourCaptions"}
+    ).table
+    cropper = CropInferencer(real, device="cpu")
+    (result,) = cropper(path, top_k=5)
+    assert result.caption == " ".join(table.lookup("one").caption.split()) == "something blue"
+    boxes, _ = _crops_of_a_test_run(cropper, path, TEXT | dict(folder=str(tmp_path / "text")))
+    np.testing.assert_array_equal(result.boxes, boxes)
 
 
 def test_without_text_crops_are_those_of_the_model_with_its_text_dropped(real, tmp_path):
@@ -277,6 +288,38 @@ def test_captions_are_checked_before_the_first_photo(tmp_path, given, message):
     cropper = CropInferencer(_tiny(tmp_path), device="cpu")
     with pytest.raises(ValueError, match=message):
         cropper([_photo(), _photo()], **given)
+
+
+def test_the_command_steers_by_caption(real, tmp_path, capsys):
+    path = tmp_path / "photo.png"
+    Image.fromarray(_photo(size=(120, 90))).save(path)
+    config = tmp_path / "text.py"
+    config.write_text("text_encoder = dict(type='ColourCaptions')\n")
+    common = [str(path), "--checkpoint", str(real), "--device", "cpu", "--top-k", "2"]
+    lines = {}
+    for name, options in {
+        "generated": [],
+        "given": ["--caption", "a  dog", "--text-encoder", str(config)],
+        "none": ["--no-text"],
+    }.items():
+        assert tool_main(crop_command, [*common, "--out", str(tmp_path / name), *options]) == 0
+        lines[name] = json.loads((tmp_path / name / "crops.jsonl").read_text())
+    said = {name: (line["caption"], line["caption_source"]) for name, line in lines.items()}
+    assert said == {
+        "generated": ("something blue", "generated"),
+        "given": ("a dog", "given"),
+        "none": (None, None),
+    }
+    assert len({str(line["crops"][0]["box"]) for line in lines.values()}) == 3
+    heights = [Image.open(tmp_path / name / "sheet.png").height for name in ("generated", "given", "none")]
+    assert heights[0] == heights[1] > heights[2]
+    (tmp_path / "plain").mkdir()
+    plain = ["--checkpoint", str(write_checkpoint(tmp_path / "plain")), "--out", str(tmp_path / "not made")]
+    assert tool_main(crop_command, [*common, *plain, "--caption", "a dog"]) == 2
+    assert (
+        "plain/epoch_1.pth: this model works without text; leave the caption out" in capsys.readouterr().err
+    )
+    assert not (tmp_path / "not made").exists()
 
 
 def test_an_encoder_that_runs_out_of_memory_rejects_the_photo(tmp_path, monkeypatch):
