@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         args.k,
         args.query_encoder,
         text=False if args.no_text else None,
-        text_encoder=read_text_config(args.text_encoder) if args.text_encoder else None,
+        text_encoder=None if args.text_encoder is None else read_text_config(args.text_encoder),
     )
     inferencer.check_top_k(args.top_k)
     inferencer.check_captions(job.caption for job in jobs)

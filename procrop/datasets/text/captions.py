@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .text_format import TextTableError
+from .text_format import BUILD, TextTableError
 
 SOURCES = ("generated", "given")
 
@@ -141,6 +141,7 @@ def _checked(path: str | os.PathLike, number: int, record: dict) -> tuple[str, s
         raise TextTableError(f"{path}: line {number}: source must be one of {SOURCES}, not {source!r}")
     if not record["caption"].strip():
         raise TextTableError(
-            f"{path}: line {number}: the caption of {record['id']!r} is empty; write one, or delete the line"
+            f"{path}: line {number}: the caption of {record['id']!r} is empty; write one, or delete the line "
+            f"and have it made anew: {BUILD}"
         )
     return record["caption"], source
