@@ -94,7 +94,8 @@ class TorchTextEncoder(TextEncoder):
 
 
 def _stored(tokens: Tensor, dtype: torch.dtype) -> np.ndarray:
-    array = tokens.float().cpu().numpy().astype(np.float16)
+    with np.errstate(over="ignore"):  # told below, with the remedy
+        array = tokens.float().cpu().numpy().astype(np.float16)
     if not np.isfinite(array).all():
         raise ValueError(
             f"a token is not a finite float16 number (computed in {dtype}); take dtype='float32', or other weights"
