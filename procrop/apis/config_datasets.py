@@ -69,7 +69,8 @@ def list_photos(datasets: list[dict]) -> list[tuple[str, str, str]]:
     photos = []
     for cfg in datasets:
         bare = {key: value for key, value in cfg.items() if key not in _CONTEXTS}
-        dataset = DATASETS.build({**bare, "pipeline": []})
+        # read once, by this process: packing the records for workers would take longer than reading them
+        dataset = DATASETS.build({**bare, "pipeline": [], "serialize_data": False})
         for i in range(len(dataset)):
             record = dataset.get_data_info(i)
             photos.append((record["img_id"], record["source_id"], record["img_path"]))

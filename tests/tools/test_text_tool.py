@@ -90,8 +90,8 @@ def test_build_edit_verify_info(work, capsys):
     assert run("verify", work) == 0 and "all well" in capsys.readouterr().out
     assert run("info", work) == 0
     shown = capsys.readouterr().out
-    for words in ("9 generated (of these 1 edited), 0 given", "36, 3 to 4 a photo", "ColourTextEncoder"):
-        assert words in shown.replace("35, 3", "36, 3")
+    for words in ("9 generated (of these 1 edited), 0 given", "35, 3 to 4 a photo", "ColourTextEncoder"):
+        assert words in shown
     assert "'train0' (generated): a photo of 0 5 7" in shown
 
 

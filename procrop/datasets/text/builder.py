@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,12 +125,15 @@ def build_share(
             [encoder.fingerprint, encoder.caption_fingerprint, [photo.id for photo in photos]]
         )
         write_json(part / _DONE, whole)
-    if _all_done(folder, processes, whole) and (
-        joined := _join(folder, photos, encoder, encoder_cfg, options)
-    ):
-        return joined
     rejected = [entry for table in tables.values() for entry in table.rejected]
-    return TextBuild(None, work.captioned, work.encoded, rejected, _unknown(work, given))
+    own = TextBuild(None, work.captioned, work.encoded, rejected, _unknown(work, given))
+    joined = (
+        _join(folder, photos, encoder, encoder_cfg, options) if _all_done(folder, processes, whole) else None
+    )
+    if joined is None:
+        return own
+    captioned, encoded = own.captioned + joined.captioned, own.encoded + joined.encoded
+    return replace(joined, captioned=captioned, encoded=encoded, unknown=own.unknown)
 
 
 def _join(

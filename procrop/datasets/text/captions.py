@@ -46,8 +46,12 @@ def read_captions(path: str | os.PathLike) -> dict[str, Caption]:
     return _collected(path, _json_records(path))
 
 
-def read_given_captions(path: str | os.PathLike) -> dict[str, Caption]:
+def read_given_captions(path: str | os.PathLike, paths: bool = False) -> dict[str, Caption]:
     """Read a user's file of captions: lines of JSON with ``id`` and ``caption``, or ``id<TAB>caption``.
+
+    Args:
+        path: The file.
+        paths: Whether a line of JSON may name its photo by ``path`` in place of ``id``.
 
     Returns:
         Photo id to caption, each with source "given".
@@ -61,12 +65,20 @@ def read_given_captions(path: str | os.PathLike) -> dict[str, Caption]:
         raise TextTableError(f"{path}: no such file of captions") from None
     is_json = bool(lines) and lines[0][1].startswith("{")
     records = _json_records(path) if is_json else _tabbed_records(path, lines)
+    if paths:
+        records = ((number, _named_by_path(record)) for number, record in records)
     found = _collected(path, records)
     if not found:
         raise TextTableError(
             f'{path}: holds no caption; write lines like {{"id": "photo1", "caption": "..."}}'
         )
     return {img_id: caption._replace(source="given") for img_id, caption in found.items()}
+
+
+def _named_by_path(record: dict) -> dict:
+    if "id" in record or "path" not in record:
+        return record
+    return {("id" if key == "path" else key): value for key, value in record.items()}
 
 
 def _lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:

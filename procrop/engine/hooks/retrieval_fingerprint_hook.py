@@ -8,9 +8,8 @@ from mmengine.runner.base_loop import BaseLoop
 
 import procrop
 from procrop.engine.checkpoint import CheckpointError
+from procrop.engine.trained_with import check_text, plain, retrievals, texts
 from procrop.registry import HOOKS
-
-from .trained_with import plain, retrievals, texts
 
 _LOOPS = ("_train_loop", "_val_loop", "_test_loop")
 
@@ -55,7 +54,7 @@ class RetrievalFingerprintHook(Hook):
             for present in retrievals(dataset) if own.get("retrieval") else ():
                 _check_retrieval(own["retrieval"], present)
             for present in texts(dataset) if own.get("text") else ():
-                _check_text(own["text"], present)
+                check_text(own["text"], present)
 
 
 def _check_retrieval(trained: dict[str, Any], present: dict[str, Any]) -> None:
@@ -65,16 +64,6 @@ def _check_retrieval(trained: dict[str, Any], present: dict[str, Any]) -> None:
             f"(tokens {trained['token_shape']}), but the gallery of the data was made by "
             f"{present['fingerprint'][:12]} (tokens {present['token_shape']}). Build a gallery with the "
             "retrieval config of the checkpoint: python tools/gallery.py build OUT --photos DIR --retrieval CONFIG"
-        )
-
-
-def _check_text(trained: dict[str, Any], present: dict[str, Any]) -> None:
-    if any(present[key] != trained[key] for key in ("fingerprint", "token_dim")):
-        raise CheckpointError(
-            f"The checkpoint was trained with text tokens of the encoder {trained['fingerprint'][:12]} (width "
-            f"{trained['token_dim']}), but the text folder of the data was made by {present['fingerprint'][:12]} "
-            f"(width {present['token_dim']}). Build it with the text encoder of the checkpoint, "
-            f"{trained['config']}: python tools/text.py build CONFIG --rebuild"
         )
 
 

@@ -177,7 +177,7 @@ def test_shards_joined_equal_one_run(tmp_path, whole, photos):
     with pytest.raises(ValueError, match="never built"):
         TextTable.open(folder)
     last, encoder = share(0)
-    assert len(encoder.encoded) == 30 and len(last.table) == NUMBER
+    assert len(encoder.encoded) == last.encoded == last.captioned == 30 and len(last.table) == NUMBER
     assert content(folder) == content(whole)
     # the parts are gone; a share of what is finished has nothing to do
     assert share(0)[1].encoded == [] and share(1)[0].table is not None

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from procrop.engine.checkpoint import CheckpointError
+
 
 def retrievals(dataset: object) -> Iterator[dict[str, Any]]:
     """Fingerprint, token shape and settings of each pipeline step that reads references with tokens."""
@@ -41,6 +43,25 @@ def _found(dataset: object, read: Callable[[object], dict[str, Any] | None]) -> 
     for part in [*parts, *(getattr(dataset, "datasets", None) or [])]:
         if part is not None and hasattr(part, "__getitem__"):
             yield from _found(part, read)
+
+
+def check_text(trained: dict[str, Any], present: dict[str, Any]) -> None:
+    """Compare the text encoder of a checkpoint with that of the data.
+
+    Args:
+        trained: What the checkpoint says, ``meta["procrop"]["text"]``.
+        present: What `texts` finds.
+
+    Raises:
+        CheckpointError: They differ: the tokens would mean nothing to the model.
+    """
+    if any(present[key] != trained[key] for key in ("fingerprint", "token_dim")):
+        raise CheckpointError(
+            f"The checkpoint was trained with text tokens of the encoder {trained['fingerprint'][:12]} (width "
+            f"{trained['token_dim']}), but the text folder of the data was made by {present['fingerprint'][:12]} "
+            f"(width {present['token_dim']}). Build it with the text encoder of the checkpoint, "
+            f"{trained['config']}: python tools/text.py build CONFIG --rebuild"
+        )
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 (settings of any kind)
