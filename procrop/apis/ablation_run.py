@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,20 @@ from procrop.io.atomic import write_json
 from .ablation_plan import Plan, TestSet, Variant
 
 ROOT = Path(__file__).resolve().parents[2]
-_TAIL = 6
+_TAIL, _LONGEST_TAIL = 6, 20
+TRAINING = "training"
 
 
 class RunFailed(Exception):
-    """A training or a test ended with an error; the message has the end of its log."""
+    """A training or tests ended with an error; the message has the end of the log.
+
+    Attributes:
+        reasons: What failed (TRAINING, or the name of a test set) -> one line that says why.
+    """
+
+    def __init__(self, message: str, reason: str | None = None, what: str = TRAINING) -> None:
+        super().__init__(message)
+        self.reasons = {what: reason or message.splitlines()[0]}
 
 
 class Interrupted(Exception):
@@ -68,15 +78,21 @@ class AblationRun:
             "seed": self.seed,
         }
 
+    @property
+    def changed(self) -> list[str]:
+        """Keys of the settings that are others than those of the results in the folder; none without results."""
+        found = _read(self.folder / "settings.json")
+        if found is None or found == self.settings:
+            return []
+        return [key for key, value in self.settings.items() if found.get(key) != value]
+
     def check(self) -> None:
         """Refuse results of other settings, which must not be taken for these.
 
         Raises:
             ValueError: The folder holds some.
         """
-        found = _read(self.folder / "settings.json")
-        if found is not None and found != self.settings:
-            changed = [key for key, value in self.settings.items() if found.get(key) != value]
+        if changed := self.changed:
             raise ValueError(
                 f"{self.folder}: holds results of other settings ({', '.join(changed)} changed since); "
                 "remove this folder to train it anew, or name another one: --out DIR"
@@ -112,10 +128,10 @@ class AblationRun:
         return self.trained and _read(self.test_folder(test) / "settings.json") == {"digest": test.digest}
 
     def run(self) -> None:
-        """Do what is missing.
+        """Do what is missing; a test that fails does not keep the later ones from being done.
 
         Raises:
-            RunFailed: The training or a test ended with an error.
+            RunFailed: The training or tests ended with an error.
             Interrupted: It was stopped.
         """
         self.check()
@@ -127,9 +143,17 @@ class AblationRun:
             self._call("train.py", self.variant.path, *where, *self._options())
             last = Path((self.folder / "train/last_checkpoint").read_text().strip())
             write_json(self.folder / "trained.json", {"last": last.name})
+        failures = []
         for test in self.plan.tests:
             if not self.tested(test):
-                self._test(test)
+                try:
+                    self._test(test)
+                except RunFailed as error:
+                    failures.append(RunFailed(f"{test.title}: {error}", *error.reasons.values(), test.title))
+        if failures:
+            together = RunFailed("\n".join(map(str, failures)))
+            together.reasons = {what: why for failure in failures for what, why in failure.reasons.items()}
+            raise together
 
     def _test(self, test: TestSet) -> None:
         folder = self.test_folder(test)
@@ -179,7 +203,9 @@ class AblationRun:
             with open(log, "rb") as file:
                 file.seek(start)
                 lines = file.read().decode("utf-8", "replace").strip().splitlines()
-            raise RunFailed("\n".join([f"{tool} ended with {code}; the end of {log}:", *lines[-_TAIL:]]))
+            tail, reason = _end(lines)
+            text = "\n".join([f"{tool} ended with {code}; the end of {log}:", *tail])
+            raise RunFailed(text, f"{tool} ended with {code}: {reason}")
 
     def stop(self) -> None:
         """Ask the process at work to end, as Ctrl-C does."""
@@ -188,6 +214,14 @@ class AblationRun:
         self._stopped.set()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
+
+
+def _end(lines: Sequence[str]) -> tuple[list[str], str]:
+    """The lines of a log to show, and the one that says why the tool ended: its last error, else its last line."""
+    errors = [i for i, line in enumerate(lines) if re.match(r"error\b.*:", line)]
+    if errors:
+        return list(lines[errors[-1] :][:_LONGEST_TAIL]), lines[errors[-1]].strip()
+    return list(lines[-_TAIL:]), lines[-1].strip() if lines else "without a word"
 
 
 def _absolute(arg: object) -> str:

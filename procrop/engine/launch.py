@@ -76,16 +76,19 @@ def finish_config(cfg: Config, options: Sequence[str]) -> None:
     validate_config(cfg)
 
 
-def check_folders(cfg: Config, options: Sequence[str], splits: Sequence[str]) -> None:
+def check_folders(
+    cfg: Config, options: Sequence[str], splits: Sequence[str], references: bool = False
+) -> None:
     """See whether the data are there at all, before the config is validated, which takes longer.
 
     Args:
         cfg: The config as read; it is not changed.
         options: ``--cfg-options``.
         splits: Of ``"train"``, ``"val"``, ``"test"``.
+        references: See whether the gallery and the neighbour table are there, too.
 
     Raises:
-        UsageError: The files of a dataset are not there; the message is the dataset's own.
+        UsageError: The files of a dataset are not there; the message is the dataset's own. Or its references are not.
     """
     if options:
         try:
@@ -103,6 +106,9 @@ def check_folders(cfg: Config, options: Sequence[str], splits: Sequence[str]) ->
             check()
         except DatasetNotFoundError as error:
             raise UsageError(f"{error}{_needed_next(cfg, dataset)}") from error
+        if references and (missing := _needed_next(cfg, dataset)):
+            paths = ", ".join(str(dataset["references"].get(key)) for key in ("gallery", "table"))
+            raise UsageError(f"the references of its photos are not complete ({paths}){missing}")
 
 
 def check_outputs(folder: str | os.PathLike, files: Sequence[str | os.PathLike | None] = ()) -> None:
