@@ -1,12 +1,14 @@
 """One training of an ablation and its tests, in a folder of their own; what is finished is not done again."""
 
+import ctypes
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,7 +197,9 @@ class AblationRun:
             raise Interrupted
         with open(log, "ab") as output:
             start = output.tell()
-            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env)
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env=env, preexec_fn=_end_with(os.getpid())
+            )
             code = self._process.wait()
         if self._stopped.is_set() or code in (130, -2):
             raise Interrupted
@@ -209,8 +213,6 @@ class AblationRun:
 
     def stop(self) -> None:
         """Ask the process at work to end, as Ctrl-C does."""
-        import signal
-
         self._stopped.set()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
@@ -222,6 +224,22 @@ def _end(lines: Sequence[str]) -> tuple[list[str], str]:
     if errors:
         return list(lines[errors[-1] :][:_LONGEST_TAIL]), lines[errors[-1]].strip()
     return list(lines[-_TAIL:]), lines[-1].strip() if lines else "without a word"
+
+
+def _end_with(parent: int) -> Callable[[], None] | None:
+    """What makes a new process end when the one that started it is killed; None where the system cannot do it."""
+    try:
+        prctl = ctypes.CDLL(None).prctl  # looked up before the fork, behind which little may be done
+    except (OSError, AttributeError, TypeError):
+        return None
+    set_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+
+    def prepare() -> None:
+        prctl(set_death_signal, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:  # killed in between
+            os._exit(1)
+
+    return prepare
 
 
 def _absolute(arg: object) -> str:

@@ -3,7 +3,9 @@
 import csv
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +198,39 @@ def test_a_test_set_that_cannot_be_used_keeps_no_other_from_being_done(ablation,
     (tools.folder / "a_gone.trouble").unlink()
     assert ablation("--test-on", str(parts)) == 0
     assert tools.calls() == [f"test k{k} 0 a_gone" for k in ("00", "01", "06")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells of it in /proc")
+def test_a_killed_ablation_takes_its_training_along(tmp_path):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "out/v/seed0").mkdir(parents=True)
+    (tmp_path / "tools/train.py").write_text(
+        "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"
+    )
+    script = tmp_path / "ablation.py"
+    script.write_text(
+        "from concurrent.futures import ThreadPoolExecutor\nfrom pathlib import Path\n"
+        "from types import SimpleNamespace\nfrom procrop.apis import ablation_run\n"
+        f"here = ablation_run.ROOT = Path({str(tmp_path)!r})\n"
+        "run = ablation_run.AblationRun(SimpleNamespace(out=here / 'out'), SimpleNamespace(name='v'), 0)\n"
+        "with ThreadPoolExecutor(1) as pool:\n    pool.submit(run._call, 'train.py').result()\n"
+    )
+    log = tmp_path / "out/v/seed0/log.txt"
+    with subprocess.Popen([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}) as ablation:
+        try:
+            wait_for(lambda: log.exists() and log.read_text().endswith("\n"))
+        finally:
+            ablation.kill()
+    # ended, or ended and not yet waited for by the process that inherited it
+    stat = Path("/proc", log.read_text().strip(), "stat")
+    wait_for(lambda: not stat.exists() or ") Z " in stat.read_text())
+
+
+def wait_for(condition):
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_jobs_share_the_cores(ablation, tools, monkeypatch):
