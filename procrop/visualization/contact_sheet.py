@@ -67,6 +67,7 @@ class ContactSheet(PagedSheet):
         references: whether the rows have a column of references (6 are shown of each).
         rows_per_page: rows of a full page.
         heading: title of every page.
+        ordered: whether the crops of a row are in an order, so that the first ones are the best.
     """
 
     def __init__(
@@ -76,10 +77,11 @@ class ContactSheet(PagedSheet):
         references: bool = True,
         rows_per_page: int = 24,
         heading: str = "ProCrop",
+        ordered: bool = True,
     ) -> None:
         super().__init__(path, rows_per_page, heading)
         self.crops = max(1, min(crops, _MAX_CROPS))
-        self.references = references
+        self.references, self.ordered = references, ordered
 
     @property
     def width(self) -> int:
@@ -138,7 +140,7 @@ class ContactSheet(PagedSheet):
             draw.text((left, upper + height + 13), f"{score:.3f}", INK, font, anchor="lm")
 
     def draw_columns(self, draw: ImageDraw.ImageDraw) -> None:
-        columns = [(MARGIN, "photo with its best crops")]
+        columns = [(MARGIN, "photo with its best crops" if self.ordered else "photo with crops, in no order")]
         columns += [(self._crop_left(rank), f"crop {rank + 1}") for rank in range(self.crops)]
         if self.references:
             columns.append((self._reference_left(), "references used, with similarity"))

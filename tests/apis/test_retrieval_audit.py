@@ -148,12 +148,12 @@ def report(folder):
         ("references", "The model uses what is retrieved: +", {"retrieved": 1.0, "none": 0.5}),
         (
             "photo",
-            "References help, but which ones does not matter (no effect above 0.0000): +0.5000",
+            "References help, but which ones does not matter (no photo's figure differs, so no bound): +0.5000",
             {"retrieved": 1, "shuffled": 1, "none": 0.5},
         ),
         (
             "nothing",
-            "No effect of the references above 0.0000",
+            "No effect of the references is seen (no photo's figure differs, so no bound): +0.0000 [no photo",
             {"retrieved": 0.5, "random": 0.5, "none": 0.5},
         ),
         (
@@ -172,6 +172,7 @@ def test_the_verdict_is_what_the_model_does(checkpoint, tmp_path, capsys, reads,
     assert figures["photos"] == PHOTOS and found["draws"] == 3
     for kind, mean in means.items():
         assert figures["means"][kind] == pytest.approx(mean, abs=1e-6), kind
+    assert ("no photo differs" in (tmp_path / "out/report.md").read_text()) == (reads in ("photo", "nothing"))
     if reads == "references":
         # a photo with the other style's references gets the other half: the share of equal crops is the mean IoU
         assert 0.2 < figures["means"]["shuffled"] < 0.8 and 0.2 < figures["means"]["random"] < 0.8
@@ -222,7 +223,8 @@ def test_an_interrupted_audit_goes_on_and_a_finished_one_does_nothing(checkpoint
     assert audit(model, *out, "--limit", 6) == 2
     assert "holds results of another photos; name another folder" in capsys.readouterr().err
     assert audit(model, "--out", tmp_path / "few", "--limit", 6) == 0
-    assert report(tmp_path / "few")["figures"]["crop_best/iou@1"]["photos"] == 6
+    few = report(tmp_path / "few")
+    assert few["figures"]["crop_best/iou@1"]["photos"] == 6 and few["verdict"].startswith("Too few photos")
 
 
 def test_a_twin_trained_without_references_joins_in(checkpoint, tmp_path, capsys):
@@ -245,7 +247,8 @@ def test_a_twin_trained_without_references_joins_in(checkpoint, tmp_path, capsys
     assert found["figures"]["crop_best/iou@1"]["means"]["twin"] == pytest.approx(0.5)
     # displacement is better when it is smaller: of the four edges one lies half a photo off
     assert found["figures"]["crop_best/disp@1"]["retrieved_minus"]["twin"]["mean"] == pytest.approx(-0.125)
-    assert "It is ahead of the model trained without references, by +0.1250" in found["verdict"]
+    assert "Of these two trainings it is ahead of the one without references, by +0.1250" in found["verdict"]
+    assert "other seeds may differ" in (tmp_path / "out/report.md").read_text().splitlines()[-1]
     assert (
         "in crop_best/disp@1" in found["verdict"]
         and "model trained without references" in capsys.readouterr().out

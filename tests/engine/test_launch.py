@@ -1,6 +1,7 @@
 """The command-line tools: what they say and how they exit."""
 
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 from tiny_training import tiny_config
 
 from procrop.engine.checkpoint import load_checkpoint_file
+from procrop.engine.launch import sole_training
 
 ROOT = Path(__file__).parents[2]
 
@@ -159,6 +161,27 @@ def test_train_then_test(config, tmp_path, capsys):
     assert (tmp_path / "out/test_metrics.json").read_text() == with_config
     assert '"tiny/score"' in with_config
     capsys.readouterr()
+
+
+def test_one_training_in_a_folder(config, tmp_path, capsys, monkeypatch):
+    work, lock = tmp_path / "run", tmp_path / "run/train.lock"
+    with sole_training(work):
+        text = lock.read_text()
+        assert tool("train").main([str(config)]) == 2
+        error = f"error: {work}: still being trained by pid {os.getpid()}; wait for it"
+        assert error in capsys.readouterr().err
+        assert lock.read_text() == text and not list(work.glob("*.pth"))
+        monkeypatch.setenv("RANK", "1")  # process 0 holds it for all
+        with sole_training(work):
+            pass
+        assert lock.read_text() == text
+        monkeypatch.delenv("RANK")
+    # one that was killed leaves its lock, which keeps nobody out
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    lock.write_text(text.replace(f'"pid": {os.getpid()}', f'"pid": {gone.pid}'))
+    assert tool("train").main([str(config)]) == 0
+    assert (work / "epoch_1.pth").is_file() and not lock.exists()
 
 
 def test_command_line_wins_over_the_file(config):
