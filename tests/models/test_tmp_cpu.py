@@ -8,7 +8,6 @@ from builders import build, grid_cfg, photos, procrop_cfg, references, sample
 
 pytestmark = [
     pytest.mark.gpu,
-    
 ]
 
 
