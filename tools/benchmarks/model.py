@@ -63,6 +63,21 @@ def build_models(in_channels: int = 256) -> tuple[Any, Any]:
     return MODELS.build(cfg), MODELS.build(Config(dict(peer=peer)).peer)
 
 
+def without_compiled_focal_loss() -> None:
+    """Let mmdet compute the peer's focal loss in PyTorch on a GPU too, as it does on a CPU: mmcv may have been compiled
+    without its CUDA operators, and ProCrop needs none of them."""
+    import torch.nn.functional as F
+    from mmdet.models.losses import focal_loss
+
+    def in_pytorch(pred: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
+        classes = pred.size(1)
+        return focal_loss.py_sigmoid_focal_loss(
+            pred, F.one_hot(target, classes + 1)[:, :classes], *args, **kwargs
+        )
+
+    focal_loss.sigmoid_focal_loss = in_pytorch
+
+
 def make_samples(width: int, height: int, k: int = 10, m: int = 64, channels: int = 256) -> tuple[Any, Any]:
     """The same annotated photo for ProCrop (with references) and for mmdet."""
     import torch
@@ -190,6 +205,7 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     width, height = (int(n) for n in args.size.split("x"))
     torch.manual_seed(0)
+    without_compiled_focal_loss()
     sync = torch.cuda.synchronize if args.device.startswith("cuda") else None
     ours, peer = (m.to(args.device) for m in build_models())
     samples = tuple(s.to(args.device) for s in make_samples(width, height))

@@ -1,8 +1,8 @@
 """What a crop keeps and what it throws away, on grids of one size."""
 
 import torch
-from mmcv.ops import roi_align
 from torch import Tensor, nn
+from torchvision.ops import roi_align
 
 from .rod_align import fill_padding, rod_align
 
@@ -41,6 +41,6 @@ class CropPooling(nn.Module):
         index = torch.arange(len(cells), device=cells.device, dtype=cells.dtype)
         index = index.view(-1, 1, 1).expand(-1, cells.size(1), 1)
         rois = torch.cat([index, cells], dim=2).flatten(0, 1)
-        kept = roi_align(feature_map, rois, self.output_size, 1.0, self.sampling_ratio, "avg", True)
+        kept = roi_align(feature_map, rois, self.output_size, 1.0, self.sampling_ratio, True)
         discarded = rod_align(feature_map, cells, extent, self.output_size, self.sampling_ratio)
         return torch.cat([kept.unflatten(0, cells.shape[:2]), discarded], dim=2)
