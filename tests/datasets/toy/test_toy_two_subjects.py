@@ -25,7 +25,7 @@ from procrop.datasets.toy.two_subjects import (
 from procrop.datasets.toy.writer import _describe, write_toy_dataset
 from procrop.structures.boxes import box_iou
 
-SETTINGS = ToySettings(seed=1, size=(256, 192), images=520, splits=(0.5, 0.25, 0.25), two_subjects=True)
+SETTINGS = ToySettings(seed=1, size=(256, 192), images=480, splits=(0.5, 0.25, 0.25), two_subjects=True)
 SMALL = ToySettings(seed=2, size=(128, 96), images=36, splits=(0.5, 0.25, 0.25), two_subjects=True)
 NOT_A_PLACE = re.compile(r"left|right|side|middle|centre|center|near|far|first|second|big|small|front|behind")
 
@@ -60,7 +60,7 @@ def read_lines(path: Path) -> list[dict]:
 
 
 def test_kinds_are_balanced_in_each_split_as_named_and_as_other(records):
-    for split, count in (("train", 260), ("val", 130), ("test", 130)):
+    for split, count in (("train", 240), ("val", 120), ("test", 120)):
         photos = [r for r in records if r["split"] == split]
         assert len(photos) == count and all(r["kind"] != r["other_kind"] for r in photos)
         for key in ("kind", "other_kind"):
@@ -68,18 +68,19 @@ def test_kinds_are_balanced_in_each_split_as_named_and_as_other(records):
     odd = TwoSubjectsPlan(0, {"train": 20}).pairs()
     for side in (0, 1):
         counts = Counter(pair.kinds[pair.named ^ side] for pair in odd)
-        assert set(counts.values()) == {1, 2} and len(counts) == len(KINDS)
+        assert set(counts.values()) == {3, 4} and len(counts) == len(KINDS)
 
 
 def test_side_and_words_are_tossed_apart_from_kinds():
-    pairs = TwoSubjectsPlan(5, {"train": 13 * 400}).pairs()
+    pairs = TwoSubjectsPlan(5, {"train": len(KINDS) * 400}).pairs()
     assert abs(np.mean([pair.named for pair in pairs]) - 0.5) < 0.02
     for kind in KINDS:
-        # 400 photos name each kind, 400 show it beside: shares within four standard deviations, 0.1, of a fair coin's
-        named = [pair.named for pair in pairs if pair.kinds[pair.named] == kind]
-        left = [pair.named == 0 for pair in pairs if pair.kinds[0] == kind]
-        assert len(named) == 400
-        assert abs(np.mean(named) - 0.5) < 0.1 and abs(np.mean(left) - 0.5) < 0.1
+        # of the 400 photos that name a kind, where it stands; of those that show it on the left, whether it is named:
+        # shares within four standard deviations, 0.1, of a fair coin's
+        sides = [pair.named for pair in pairs if pair.kinds[pair.named] == kind]
+        named = [pair.named == 0 for pair in pairs if pair.kinds[0] == kind]
+        assert len(sides) == 400
+        assert abs(np.mean(sides) - 0.5) < 0.1 and abs(np.mean(named) - 0.5) < 0.1
     words = Counter((pair.phrase, pair.named) for pair in pairs)
     expected = len(pairs) / (2 * len(PHRASES))
     assert (
