@@ -25,7 +25,7 @@ STYLED_WEIGHTS = {"thirds": 0.60, "share": 0.08, "clean": 0.03, "horizon": 0.18,
 PAIR_WEIGHTS = {"thirds": 0.35, "share": 0.10, "clean": 0.30, "horizon": 0.10, "tight": 0.15}
 SUBJECT_SHARE = 0.38  # sqrt(subject area / crop area) that looks right
 CROP_AREA = 0.54  # crop area / photo area that looks right
-PAIR_CROP_AREA = 0.28  # the same where a crop is to show one of two subjects
+PAIR_CROP_AREA, PAIR_SUBJECT_SHARE = 0.28, 0.52  # the same where a crop is to show one of two subjects
 ANNOTATOR_NOISE = 0.25  # standard deviation of one annotator's opinion
 STYLED_ANNOTATOR_NOISE = 0.05  # small, so that no noise hides which style or subject a photo wants
 AIR = 0.05  # room around the subject, fraction of the crop
@@ -52,15 +52,17 @@ def score_crops(scene: Scene, boxes: np.ndarray, style: str | None = None) -> np
     subject = np.asarray(scene.subject)
     centre = ((subject[:2] + subject[2:]) / 2 - origin) / size
     area = size.prod(axis=1)
+    alone = scene.second is None
+    share, crop_area = (SUBJECT_SHARE, CROP_AREA) if alone else (PAIR_SUBJECT_SHARE, PAIR_CROP_AREA)
     subject_area = (subject[2:] - subject[:2]).prod()
     terms = {
         "thirds": _on_third(centre, style),
-        "share": _bell(np.log(np.sqrt(subject_area / area) / SUBJECT_SHARE), 0.3),
+        "share": _bell(np.log(np.sqrt(subject_area / area) / share), 0.3),
         "clean": _clean(scene, boxes),
         "horizon": _bell(_to_third((scene.horizon - origin[:, 1]) / size[:, 1]), 0.07),
-        "tight": _bell(area - (CROP_AREA if scene.second is None else PAIR_CROP_AREA), 0.12),
+        "tight": _bell(area - crop_area, 0.12),
     }
-    weights = STYLED_WEIGHTS if style is not None else WEIGHTS if scene.second is None else PAIR_WEIGHTS
+    weights = STYLED_WEIGHTS if style is not None else WEIGHTS if alone else PAIR_WEIGHTS
     return _whole(subject, boxes) * sum(weights[name] * term for name, term in terms.items())
 
 

@@ -82,8 +82,8 @@ def _sample_subject(
     body, accent, detail = subject_colours(rng.uniform(size=9), look.ground_near)
     shape = tuple(rng.uniform(size=3).tolist())
     own = replace(look, subject_kind=kind, body=body, accent=accent, detail=detail, proportions=shape)
-    cx, size = middle + rng.uniform(-0.05, 0.05), rng.uniform(0.18, 0.23)
-    foot = rng.uniform(max(horizon + 0.08, 0.64), 0.8)
+    cx, size = middle + rng.uniform(-0.04, 0.04), rng.uniform(0.25, 0.3)
+    foot = rng.uniform(max(horizon + 0.1, 0.7), 0.84)
     return own, subject_box(kind, float(cx), float(foot), float(size), aspect)
 
 
