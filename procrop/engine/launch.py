@@ -95,8 +95,8 @@ def check_folders(cfg: Config, options: Sequence[str], splits: Sequence[str]) ->
     _enter_scope(cfg)
     for _, dataset in _datasets(cfg, splits):
         try:
-            bare = DATASETS.build({**dataset, "pipeline": [], "references": None, "lazy_init": True})
-            check = bare.check_files
+            bare = {**dataset, "pipeline": [], "references": None, "text": None, "lazy_init": True}
+            check = DATASETS.build(bare).check_files
         except Exception:  # an unknown type or key, or another kind of dataset: checked in full later
             continue
         try:
@@ -172,8 +172,8 @@ def _datasets(cfg: Config, splits: Sequence[str]) -> Iterator[tuple[str, dict]]:
 
 
 def _needed_next(cfg: Config, dataset: dict) -> str:
-    """Lines about the gallery and the table that a dataset's references need too, if they are missing."""
-    references = dataset.get("references") or {}
+    """Lines about what a dataset's references and text need too, if it is missing: gallery, table, text folder."""
+    references, text = dataset.get("references") or {}, (dataset.get("text") or {}).get("folder")
     gallery, table, config = references.get("gallery"), references.get("table"), cfg.filename or "CONFIG"
     missing = []
     if gallery and not Path(gallery).is_dir():
@@ -181,7 +181,10 @@ def _needed_next(cfg: Config, dataset: dict) -> str:
         missing.append(f"a gallery of reference photos: {command}")
     if table and not Path(table).is_file():
         missing.append(f"its neighbour table: python tools/neighbours.py {config}")
-    return "".join(f"\n{word} {text}" for word, text in zip(("Next it needs", "Then"), missing, strict=False))
+    if text and not Path(text).is_dir():
+        missing.append(f"captions and text tokens: python tools/text.py build {config}")
+    words = ("Next it needs", "Then", "Then")
+    return "".join(f"\n{word} {what}" for word, what in zip(words, missing, strict=False))
 
 
 def check_device(device: str, amp: bool = False) -> None:

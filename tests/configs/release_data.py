@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from stand_ins import with_stand_ins
 
+from procrop.apis.config_datasets import leaf_datasets, list_photos
 from procrop.datasets.formats import get_format
 from procrop.datasets.problems import Problems
 from procrop.datasets.records import CropRecord, CropSet
@@ -34,7 +35,7 @@ class ReleaseData:
     def provide(self, cfg) -> None:
         """Make all that the datasets of a config read; the present folder must be ``root``."""
         for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
-            for dataset in neighbours.leaf_datasets((cfg.get(loader) or {}).get("dataset")):
+            for dataset in leaf_datasets((cfg.get(loader) or {}).get("dataset")):
                 self.write_dataset(dataset["type"], Path(dataset["data_root"]))
         retrieval = cfg.get("retrieval")
         for table, job in neighbours.find_jobs(cfg.to_dict(), None).items():
@@ -43,7 +44,7 @@ class ReleaseData:
             if self.tables.get(table, known)[0] != job.gallery:
                 raise AssertionError(f"{table}: other configs fill it from {self.tables[table][0]}")
             if table not in self.tables or any(d not in self.tables[table][1] for d in job.datasets):
-                queries = neighbours.list_queries([*self.tables.get(table, (None, []))[1], *job.datasets])
+                queries = list_photos([*self.tables.get(table, (None, []))[1], *job.datasets])
                 NeighbourTable.build(queries, gallery, max(K, job.k)).save(table)
                 self.tables[table] = (job.gallery, [*self.tables.get(table, (None, []))[1], *job.datasets])
 

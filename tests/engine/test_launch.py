@@ -120,6 +120,34 @@ def test_folders_are_checked_by_the_datasets_themselves(tmp_path):
             check_folders(Config(dict(train_dataloader=dict(dataset=wrong))), [], ("train",))
 
 
+def test_a_missing_text_folder_is_named_with_its_command(tmp_path):
+    from mmengine.config import Config
+    from mmengine.registry import DefaultScope
+    from PIL import Image
+
+    from procrop.engine.launch import UsageError, check_data, check_folders
+
+    text = dict(type="LoadTextTokens", folder=str(tmp_path / "text"))
+    data = dict(type="GAICDataset", data_root=str(tmp_path), split="val", pipeline=[], text=text)
+    config = tmp_path / "mine.py"
+    config.write_text("")
+    cfg = Config(dict(val_dataloader=dict(dataset=data)), filename=str(config))
+    with DefaultScope.overwrite_default_scope("procrop"):
+        with pytest.raises(
+            UsageError, match=r"images/val(.|\n)*Next it needs captions.*text\.py build .*mine\.py"
+        ):
+            check_folders(cfg, [], ("val",))
+        for folder in ("images/val", "annotations/val"):
+            (tmp_path / folder).mkdir(parents=True)
+        Image.new("RGB", (20, 20)).save(tmp_path / "images/val/a.png")
+        (tmp_path / "annotations/val/a.txt").write_text("2 2 18 18 4.0\n")
+        check_folders(cfg, [], ("val",))
+        with pytest.raises(
+            UsageError, match=r"text: no such text folder; make it: python tools/text\.py build"
+        ):
+            check_data(cfg, ("val",))
+
+
 def test_train_then_test(config, tmp_path, capsys):
     assert tool("train").main([str(config), "--seed", "5"]) == 0
     checkpoint = tmp_path / "run/epoch_1.pth"

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +80,7 @@ class TextTable:
         try:
             manifest = read_manifest(folder, KIND, VERSION)
             _check_files(folder, manifest)
-            index = dict(_read_index(folder / INDEX_FILE))
+            index = read_index(folder / INDEX_FILE)
             captions = read_captions(folder / CAPTIONS_FILE)
             table = cls(folder, manifest, captions, index)
         except (ManifestError, FeatureStoreError, KeyError, TypeError) as error:
@@ -158,10 +157,15 @@ def _check_files(folder: Path, manifest: dict) -> None:
         raise TextTableError(f"{path}: damaged ({reason}); make it again: {BUILD}")
 
 
-def _read_index(path: Path) -> Iterator[tuple[str, IndexLine]]:
-    for line in path.read_text(encoding="ascii").splitlines():
-        entry = IndexLine(**json.loads(line))
-        yield entry.id, entry
+def read_index(path: Path) -> dict[str, IndexLine]:
+    """Read ``index.jsonl``: photo id to entry.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError, TypeError: It is damaged.
+    """
+    entries = (IndexLine(**json.loads(line)) for line in path.read_text(encoding="ascii").splitlines())
+    return {entry.id: entry for entry in entries}
 
 
 def _check_captions(path: Path, captions: dict[str, Caption], index: dict[str, IndexLine]) -> None:
