@@ -1,5 +1,6 @@
 # Does the text work? Photos of two subjects, of which the caption names the one to keep (tools/text_mechanism.py).
 _base_ = ["../procrop_toy.py"]
+text_encoder = dict(type="WordTextEncoder")
 data_root = "data/two_subjects"
 captions = dict(type="LoadTextTokens", folder="data/two_subjects/text")
 model = dict(

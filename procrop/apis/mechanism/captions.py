@@ -58,9 +58,10 @@ class CaptionStudy(MechanismStudy):
             self.build_text(captions)
 
     def build_text(self, captions: str) -> None:
-        """Tokens of a file of captions."""
-        given = ["--captions", self.data / f"{captions}.jsonl", "--photos", self.data / "images"]
-        self.call("text.py", "build", self.text(captions), *given, "--text", "configs/_base_/text/words.py")
+        """Tokens of a file of captions, for all photos."""
+        given = ["--captions", self.data / f"{captions}.jsonl"]
+        options = self.options("text", captions)
+        self.call("text.py", "build", self.config("text"), *given, "--cfg-options", *options)
 
     def text(self, captions: str) -> Path:
         """Text folder of a file of captions."""

@@ -15,8 +15,8 @@ from torch import nn
 from procrop.apis.live_references import open_gallery
 from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
+from procrop.engine.context_shapes import fill_context_shapes
 from procrop.engine.launch import UsageError
-from procrop.engine.reference_shape import fill_reference_shapes
 from procrop.engine.trained_with import check_text, texts
 from procrop.engine.transfer import with_test_part
 from procrop.io import sha256_file, sha256_json
@@ -80,7 +80,7 @@ def audit_retrieval(cfg: Config, checkpoint: str, settings: AuditSettings) -> st
     loaded = load_checkpoint_file(checkpoint)
     trained = (loaded.get("meta") or {}).get("procrop") or {}
     gallery = open_gallery(references["gallery"], trained.get("retrieval"), checkpoint)
-    fill_reference_shapes(cfg)
+    fill_context_shapes(cfg)
     model = _model(cfg.model, loaded, checkpoint, settings.device)
     if getattr(model, "context_encoders", True) is not True and not len(model.context_encoders):
         raise UsageError(f"{checkpoint}: a model without references; there is nothing to audit")
