@@ -54,14 +54,14 @@ def test_a_model_without_references_gets_none(flms, without):
 
 
 def test_the_text_is_the_parts_and_only_for_a_model_with_text(flms):
-    own, text = trained(), dict(type="LoadTextTokens", folder="data/flms/text")
-    part = Config(flms.to_dict())
-    part.test_dataloader.dataset.text = dict(text)
-    assert with_test_part(own, part).test_dataloader.dataset.text is None
+    own, text = trained(), dict(type="LoadTextTokens", folder="data/flms/text_blip")
+    assert with_test_part(own, flms).test_dataloader.dataset.text is None
     own.test_dataloader.dataset.text = dict(text, folder="data/gaicv1/text")
-    assert with_test_part(own, part).test_dataloader.dataset.text == text
+    assert with_test_part(own, flms).test_dataloader.dataset.text == text
     # a part that names none gets the model's own, whose error says what is missing
-    assert with_test_part(own, flms).test_dataloader.dataset.text.folder == "data/gaicv1/text"
+    part = Config(flms.to_dict())
+    part.test_dataloader.dataset.pop("text")
+    assert with_test_part(own, part).test_dataloader.dataset.text.folder == "data/gaicv1/text"
     own.test_dataloader.dataset.text.folder = None
     assert with_test_part(own, part).test_dataloader.dataset.text is None
 
