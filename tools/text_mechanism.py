@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does the text do what it is for? Photos of two subjects, of which only the caption tells the one to keep.
 
-    python tools/text_mechanism.py [--out work_dirs/text_mechanism] [--seeds 0 1 2] [--images 480] [--jobs 1]
+    python tools/text_mechanism.py [--out work_dirs/text_mechanism] [--seeds 0 1 2] [--images 800] [--jobs 1]
 
 For each seed: draws the photos, makes the tokens of the right captions and of captions that name the other subject,
 trains two models (with text, and without) through tools/train.py, and tests them on unseen photos: with the right
@@ -20,7 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=Path("work_dirs/text_mechanism"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--images", type=int, default=480, help="training photos (default 480)")
+    parser.add_argument("--images", type=int, default=800, help="training photos (default 800)")
     parser.add_argument("--test-images", type=int, default=120, help="unseen photos (default 120)")
     parser.add_argument(
         "--jobs", type=int, default=1, help="seeds at work at once, one thread each (default 1)"
