@@ -14,8 +14,8 @@ dataset = dict(data_root=data_root, references=None, text=text_tokens)
 train_dataloader = dict(dataset=dict(dataset, positive_threshold=4.5, text=dict(text_tokens, drop_prob=0.15)))
 val_dataloader = dict(dataset=dataset)
 test_dataloader = dict(dataset=dataset)
-train_cfg = dict(max_epochs=12, val_interval=12)
+train_cfg = dict(max_epochs=24, val_interval=24)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type="MultiStepLR", begin=0, end=12, by_epoch=True, milestones=[10], gamma=0.1),
+    dict(type="MultiStepLR", begin=0, end=24, by_epoch=True, milestones=[20], gamma=0.1),
 ]
