@@ -77,6 +77,11 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take another encoder than before: captions stay, tokens are made anew",
     )
+    build.add_argument(
+        "--forget",
+        action="store_true",
+        help="drop the tokens of photos that the config does not list (without it such a build is refused)",
+    )
     build.add_argument("--workers", type=int, default=2, help="threads reading photos (default: %(default)s)")
     return parser
 
@@ -114,7 +119,7 @@ def run_build(args: argparse.Namespace) -> int:
     code = 0
     for folder, job in jobs.items():
         work = folder, job.photos(), encoder, encoder_cfg
-        options = dict(given=given, rebuild=args.rebuild, workers=args.workers)
+        options = dict(given=given, forget=args.forget, rebuild=args.rebuild, workers=args.workers)
         done = build_text(*work, **options) if share is None else build_share(*work, *share, **options)
         # torchrun ends all processes when one of them fails: only the last, which joins, tells of bad photos
         if done.table is not None or args.shard:

@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 from procrop.apis.checkpoint_pipeline import split_pipeline
 from procrop.apis.crop_result import CropResult, Reference
 from procrop.apis.live_references import LiveReferences, open_gallery
-from procrop.apis.live_text import LiveText, PhotoText, clean_caption, open_text
+from procrop.apis.live_text import LiveText, NotFiniteError, PhotoText, clean_caption, open_text
 from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
 from procrop.io import PhotoError, read_photo
@@ -209,6 +209,8 @@ class CropInferencer:
             return CropResult(
                 name, (width, height), rejected=f"{width} x {height} pixels are too narrow a strip"
             )
+        except NotFiniteError as error:
+            return CropResult(name, (width, height), rejected=str(error))
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise

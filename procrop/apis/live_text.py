@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from procrop.datasets.text.text_format import NOT_FINITE
 from procrop.engine.config_validation.signatures import accepted_keys
+from procrop.io.unicode import check_unicode
 from procrop.registry import TEXT_ENCODERS
 
 if TYPE_CHECKING:  # a model without text needs no text encoder
@@ -22,6 +24,10 @@ _REMEDY = (
 
 class TextMismatchError(ValueError):
     """A text encoder that cannot be made, or that the checkpoint's model cannot read; the message has the remedy."""
+
+
+class NotFiniteError(ValueError):
+    """A photo whose tokens cannot be used; others may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +80,7 @@ class LiveText:
 
         Raises:
             ValueError: the given caption is empty.
+            NotFiniteError: the encoder's numbers leave float16 for this photo.
         """
         given = caption is not None
         if given:
@@ -87,6 +94,8 @@ class LiveText:
             if not caption:
                 return None
         (tokens,) = self.encoder.encode([photo if self.encoder.needs_photo else None], [caption])
+        if not np.isfinite(tokens).all():
+            raise NotFiniteError(NOT_FINITE)
         return PhotoText(caption, "given" if given else "generated", tokens)
 
 
@@ -94,14 +103,14 @@ def clean_caption(caption: str) -> str:
     """A caption with single spaces.
 
     Raises:
-        ValueError: it is empty, or no text.
+        ValueError: it is empty, or no Unicode text.
     """
     if not isinstance(caption, str):
         raise ValueError(f"a caption is a text, not {type(caption).__name__}")
     cleaned = " ".join(caption.split())
     if not cleaned:
         raise ValueError("the caption is empty: write one, or leave it out")
-    return cleaned
+    return check_unicode(cleaned)
 
 
 def open_text(

@@ -274,12 +274,25 @@ def test_arguments_that_contradict_each_other(tmp_path):
         off.crop(_photo(), caption="a dog")
 
 
+def test_a_photo_whose_tokens_overflow_is_rejected_and_the_next_follows(tmp_path):
+    cropper = CropInferencer(_tiny(tmp_path), device="cpu")
+    encode = cropper.text.encoder.encode
+    cropper.text.encoder.encode = lambda images, captions: [
+        tokens * np.float16(np.inf) if caption == "too much" else tokens
+        for tokens, caption in zip(encode(images, captions), captions, strict=True)
+    ]
+    first, second = cropper([_photo(), _photo()], captions=["too much", "a dog"])
+    assert "no finite float16 numbers" in first.rejected and first.boxes is None or not len(first.boxes)
+    assert second.rejected is None and second.caption == "a dog"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         (dict(caption=" \n"), "caption is empty"),
         (dict(captions=["a dog", ""]), "caption is empty"),
         (dict(captions=["a dog", 3]), "a caption is a text, not int"),
+        (dict(caption="a \ud83d"), "no Unicode text"),
         (dict(captions=["a dog"]), "for each of the 2 photos"),
         (dict(captions="ab"), "for each of the 2 photos"),
     ],

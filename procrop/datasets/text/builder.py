@@ -17,8 +17,8 @@ from procrop.io.writing import writing_to
 from .captions import Caption
 from .finish import finish_text
 from .planned import distinct_photos, prepare_folder, put_given
-from .text_format import LOCK_FILE, PARTS, TextPhoto, TextTableError
-from .text_table import TextTable
+from .text_format import INDEX_FILE, LOCK_FILE, PARTS, TextPhoto, TextTableError
+from .text_table import TextTable, read_index
 from .text_work import TextWork
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def build_text(
     encoder: "TextEncoder",
     encoder_cfg: dict,
     given: Mapping[str, Caption] | None = None,
+    forget: bool = False,
     **options: Any,
 ) -> TextBuild:
     """Build the text of a dataset, or bring the one in ``folder`` up to date.
@@ -70,12 +71,14 @@ def build_text(
         encoder: What writes captions and encodes.
         encoder_cfg: Config that builds it again; written down.
         given: A user's captions by photo id, which replace those that are there.
+        forget: Drop the tokens of photos that are in the folder and not among ``photos``; their captions are kept.
         **options: ``rebuild`` (replace the tokens of another encoder; captions are kept), ``chunk_size`` and
             ``workers`` of `TextWork`.
 
     Raises:
-        TextTableError: No photo, none that can have tokens, a caption file that cannot be used, another encoder than
-            before without ``rebuild``, a folder that holds something else, or a build that is running there.
+        TextTableError: No photo, none that can have tokens, tokens of other photos without ``forget``, a caption file
+            that cannot be used, another encoder than before without ``rebuild``, a folder that holds something else,
+            or a build that is running there.
         OSError: The disk is full; what was finished is kept.
     """
     folder, photos = Path(folder), distinct_photos(photos)
@@ -83,6 +86,8 @@ def build_text(
     with writing_to(folder, LOCK_FILE, TextTableError):
         if live := _live_parts(folder):
             raise TextTableError(f"{live[0]}: is still being built; wait for it")
+        if not forget:
+            _check_none_lost(folder, photos)
         if given:
             put_given(folder, given, photos)
         work = TextWork(folder, photos, encoder, **options)
@@ -100,6 +105,7 @@ def build_share(
     rank: int,
     processes: int,
     given: Mapping[str, Caption] | None = None,
+    forget: bool = False,
     **options: Any,
 ) -> TextBuild:
     """Build part ``rank`` (from 0) of ``processes`` of a dataset's text, in a folder of its own below ``folder``.
@@ -113,6 +119,8 @@ def build_share(
         raise ValueError(f"process {rank} of {processes}: they are counted from 0 to {processes - 1}")
     folder, photos = Path(folder), distinct_photos(photos)
     prepare_folder(folder)
+    if not forget:
+        _check_none_lost(folder, photos)
     if given:
         with _waiting(folder):
             put_given(folder, given, photos)
@@ -128,7 +136,9 @@ def build_share(
     rejected = [entry for table in tables.values() for entry in table.rejected]
     own = TextBuild(None, work.captioned, work.encoded, rejected, _unknown(work, given))
     joined = (
-        _join(folder, photos, encoder, encoder_cfg, options) if _all_done(folder, processes, whole) else None
+        _join(folder, photos, encoder, encoder_cfg, options | dict(forget=forget))
+        if _all_done(folder, processes, whole)
+        else None
     )
     if joined is None:
         return own
@@ -148,6 +158,21 @@ def _join(
         if _is_taken(error):
             return None
         raise
+
+
+def _check_none_lost(folder: Path, photos: list[TextPhoto]) -> None:
+    """Refuse a build that lists fewer photos than the folder has tokens of: a part of the data, most likely."""
+    try:
+        index = read_index(folder / INDEX_FILE)
+    except (OSError, ValueError, TypeError):
+        return
+    listed = {photo.id for photo in photos}
+    lost = [img_id for img_id, line in index.items() if line.length and img_id not in listed]
+    if lost:
+        raise TextTableError(
+            f"{folder}: has tokens of {len(lost)} photos that are not listed now, {lost[0]!r} among them, and would "
+            f"lose them: build with a config that lists all photos of the folder, or say --forget"
+        )
 
 
 def _all_done(folder: Path, processes: int, whole: str) -> bool:

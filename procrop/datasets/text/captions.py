@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from procrop.io.unicode import check_unicode
+
 from .text_format import BUILD, TextTableError
 
 SOURCES = ("generated", "given")
@@ -142,6 +144,11 @@ def _checked(path: str | os.PathLike, number: int, record: dict) -> tuple[str, s
     if not record["caption"].strip():
         raise TextTableError(
             f"{path}: line {number}: the caption of {record['id']!r} is empty; write one, or delete the line "
-            f"and have it made anew: {BUILD}"
+            f"(where captions are generated, it is then made anew: {BUILD})"
         )
+    for key in ("id", "caption"):
+        try:
+            check_unicode(record[key])
+        except ValueError as error:
+            raise TextTableError(f"{path}: line {number}: the {key} {error}") from None
     return record["caption"], source

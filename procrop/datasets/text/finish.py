@@ -108,16 +108,23 @@ def _index(work: TextWork, tables: Sequence[ChunkTable], captions: dict[str, Cap
 
 def _extra(work: TextWork, names: list[str], encoder_cfg: dict) -> dict:
     """What the manifest says beside the files."""
-    before = (previous_manifest(work.folder) or {"extra": {}})["extra"]
     return {
-        # captions of an earlier model stay when the encoder of today writes none
-        "caption_fingerprint": work.encoder.caption_fingerprint or before.get("caption_fingerprint"),
+        "caption_fingerprint": _caption_model(work),
         "encoder": portable_encoder(encoder_cfg),
         "token_dim": work.encoder.token_dim,
         "max_tokens": work.encoder.max_tokens,
         "needs_photo": work.encoder.needs_photo,
         "chunks": names,
     }
+
+
+def _caption_model(work: TextWork) -> str | None:
+    """Fingerprint of what wrote the generated captions: that of the earlier model while any caption of it is left."""
+    before = (previous_manifest(work.folder) or {"extra": {}})["extra"].get("caption_fingerprint")
+    earlier = (img_id for img_id, caption in work.captions.items() if caption.source == "generated")
+    if before is not None and not work.rebuild and any(img_id not in work.generated for img_id in earlier):
+        return before
+    return work.encoder.caption_fingerprint or before
 
 
 def _is_up_to_date(folder: Path, texts: dict[str, str], extra: dict, fingerprint: str) -> bool:

@@ -23,6 +23,10 @@ CAPTIONS_FILE, INDEX_FILE, REJECTED_FILE = "captions.jsonl", "index.jsonl", "rej
 TOKENS, DRAFTS, PARTS = "tokens", "drafts", "parts"
 LOCK_FILE = "build.lock"
 BUILD = "python tools/text.py build CONFIG"
+# why a photo has no tokens, or none now
+NOT_FINITE = (
+    "its text tokens are no finite float16 numbers: take dtype='float32' for the encoder, or other weights"
+)
 
 
 class TextTableError(ValueError):

@@ -16,7 +16,7 @@ from .captions import Caption
 from .chunks import ChunkFolder, ChunkTable, KnownTokens, Made, makers
 from .drafts import Drafts
 from .planned import PlannedPhoto, captions_in, check_makers, distinct_photos, previous_manifest
-from .text_format import BUILD, PARTS, VERSION, TextPhoto, TextTableError
+from .text_format import BUILD, NOT_FINITE, PARTS, VERSION, TextPhoto, TextTableError
 
 if TYPE_CHECKING:  # encoders are made by whoever builds; models stand above datasets
     from procrop.models.text import TextEncoder
@@ -226,7 +226,7 @@ class TextWork:
             if np.isfinite(tokens).all():
                 rows[p.photo.id] = tokens
             else:
-                p.reason = "the encoder gives NaN or infinite values for it"
+                p.reason = NOT_FINITE
         self.encoded += len(new)
         return rows
 

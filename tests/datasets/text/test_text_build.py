@@ -129,7 +129,7 @@ def test_photos_that_come_and_go_leave_the_others_as_they_are(tmp_path, whole, p
     encoder = ColourTextEncoder()
     done = build(tmp_path / "text", photos, encoder)  # one in front, so that every chunk is another
     assert done.encoded == 1 and content(tmp_path / "text") == content(whole)
-    done = build(tmp_path / "text", photos[:30])
+    done = build(tmp_path / "text", photos[:30], forget=True)
     assert done.encoded == 0 and done.unknown == [f"p{i}" for i in range(30, 50)] and len(done.table) == 30
     with pytest.raises(ValueError, match="no caption and tokens of 'p30'"):
         done.table.lookup("p30")

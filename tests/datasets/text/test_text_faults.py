@@ -58,6 +58,7 @@ def set_line(folder, number, text):
         ('{"id": "p02"}', 'needs "caption"'),
         ('{"id": 2, "caption": "x"}', 'needs "id"'),
         ('{"id": "p02", "caption": " "}', rf"the caption of 'p02' is empty.*{COMMAND}"),
+        ('{"id": "p02", "caption": "lone \\ud83d"}', "the caption .* is no Unicode text .character 6"),
         ('{"id": "p01", "caption": "x"}', "'p01' has a caption in line 2 already"),
         ('{"id": "p02", "caption": "x", "source": "me"}', "source must be one of.*'me'"),
         ('{"id": "p02", "captoin": "x", "caption": "x"}', "unknown key 'captoin'"),
@@ -162,12 +163,25 @@ def test_another_encoder_needs_a_rebuild_which_keeps_captions(folder, photos):
 
 def test_captions_of_two_models_are_not_mixed_unasked(folder, photos):
     encoder = ColourTextEncoder(model="2")
+    before = content(folder)
     assert build(folder, photos, encoder).captioned == 0  # no caption is wanted of it
-    build(folder, photos)
+    assert content(folder) == before  # so the folder still says who wrote its captions
     set_line(folder, 2, "")
     with pytest.raises(TextTableError, match="by another caption model.*delete captions.jsonl"):
         build(folder, photos, encoder)
     assert build(folder, photos, encoder, rebuild=True).captioned == 1
+
+
+def test_a_part_of_the_photos_takes_no_tokens_away(folder, photos):
+    before = content(folder)
+    for make in (build, lambda *args: build_share(*args[:2], ColourTextEncoder(), COLOUR, 0, 2)):
+        with pytest.raises(
+            TextTableError, match="tokens of 2 photos that are not listed now, 'p04'.*--forget"
+        ):
+            make(folder, photos[:4])
+        assert content(folder) == before
+    encoder = ColourTextEncoder()
+    assert len(build(folder, photos[:4], encoder, forget=True).table) == 4 and not encoder.encoded
 
 
 def test_bad_photos_are_set_aside_until_they_are_mended(folder, photos):
@@ -199,7 +213,8 @@ def test_what_an_encoder_must_not_give(tmp_path, photos):
             ]
 
     done = build(tmp_path / "a", photos, Broken())
-    assert done.rejected == [("p03", "the encoder gives NaN or infinite values for it")]
+    (rejected,) = done.rejected
+    assert rejected[0] == "p03" and "no finite float16 numbers" in rejected[1]
     assert len(done.table) == 5
     for i, wrong in enumerate(
         [np.zeros((2, 4), np.float16), np.zeros((2, 5), np.float32), np.zeros((0, 5), np.float16)]
