@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from procrop.apis.mechanism import captions
-from procrop.apis.mechanism.captions import ROWS, CaptionStudy, is_met, report
+from procrop.apis.mechanism.captions import ROWS, TWIN, CaptionStudy, is_met, report
 from procrop.datasets.toy import ToySettings, write_toy_dataset
 from procrop.structures.boxes import box_iou
 
@@ -19,7 +19,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "text_mechanism.py"
 
 
 def make_study(out: Path, **changes) -> CaptionStudy:
-    args = dict(out=out, images=4, test_images=8, epochs=2, jobs=1) | changes
+    args = dict(out=out, images=4, test_images=8, epochs=2, jobs=1, twin=True) | changes
     return CaptionStudy(argparse.Namespace(**args), seed=3)
 
 
@@ -31,7 +31,7 @@ def tested(tmp_path):
         study.data,
         ToySettings(seed=3, size=(128, 96), images=18, splits=(4 / 18, 6 / 18, 8 / 18), two_subjects=True),
     )
-    for name in ROWS:
+    for name in ROWS | TWIN:
         # a photo a line, in another order than scenes.jsonl has
         lines = []
         for scene in reversed(study.test_scenes()):
@@ -76,7 +76,9 @@ def test_report_has_every_seed_and_says_what_was_missed(tested):
     assert "| seed 5 | 0.149 | 0.100 to 0.200 | missed |" in text and text.count("| met |") == 1
     assert "| IoU of the top-1 crop, 8 unseen photos | seed 0 | seed 5 | mean |" in text
     assert "| right captions | 1.000 | 1.000 | 1.000 |" in text
-    assert all(f"| {name} |" in text for name in ("blind ceiling", *ROWS))
+    assert all(f"| {name} |" in text for name in ("blind ceiling", *ROWS, *TWIN))
+    without = {name: values for name, values in good.items() if name not in TWIN}
+    assert "model without text" not in report({0: without, 1: good})
 
 
 def test_sheet_shows_photo_and_both_crops(tested, tmp_path):

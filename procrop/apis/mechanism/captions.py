@@ -17,8 +17,8 @@ ROWS = {
     "right captions": ("text", "captions"),
     "swapped captions": ("text", "captions_swapped"),
     "no captions at test": ("text", "none"),
-    "model without text": ("blind", None),
 }
+TWIN = {"model without text": ("blind", None)}
 RIGHT, SWAPPED = list(ROWS)[:2]
 WANTED = 0.15  # by which the right captions must beat the swapped ones, with every seed
 
@@ -33,15 +33,16 @@ class CaptionStudy(MechanismStudy):
 
     def __init__(self, args: Namespace, seed: int) -> None:
         self.args = args
+        self.rows = ROWS | TWIN if args.twin else ROWS
         settings = dict(images=args.images, test_images=args.test_images)
         super().__init__(args.out, seed, settings, args.epochs, threads=1)
 
     def run(self) -> dict[str, Any]:
         """Everything for this seed; returns its figures."""
         self.make_data()
-        for model in ("text", "blind"):
+        for model in dict.fromkeys(model for model, _ in self.rows.values()):
             self.train(model)
-        for name, (model, captions) in ROWS.items():
+        for name, (model, captions) in self.rows.items():
             self.test(name, model, captions)
         return self.figures()
 
@@ -82,7 +83,7 @@ class CaptionStudy(MechanismStudy):
         """IoU of the top-1 crop with the best crop of the right subject and of the other one, for each row."""
         ceiling = np.mean([scene["blind_iou"] for scene in self.test_scenes()])
         result: dict[str, Any] = {"blind ceiling": dict(iou=float(ceiling))}
-        pairs = {name: self.overlaps(name, "best", "best_other") for name in ROWS}
+        pairs = {name: self.overlaps(name, "best", "best_other") for name in self.rows}
         for name, both in pairs.items():
             own, other = both.mean(axis=0).tolist()
             result[name] = dict(
@@ -135,7 +136,8 @@ class CaptionStudy(MechanismStudy):
 def report(results: dict[int, dict]) -> str:
     """The Markdown tables of all seeds: figures, and the difference with its interval."""
     seeds = list(results)
-    rows = [(name, [results[s][name]["iou"] for s in seeds]) for name in ("blind ceiling", *ROWS)]
+    names = [name for name in ("blind ceiling", *ROWS, *TWIN) if all(name in results[s] for s in seeds)]
+    rows = [(name, [results[s][name]["iou"] for s in seeds]) for name in names]
     extra = [("IoU with the other subject's best crop", "iou_other"), ("share nearer to it", "nearer_other")]
     rows += [(f"{SWAPPED}: {name}", [results[s][SWAPPED][key] for s in seeds]) for name, key in extra]
     photos = results[seeds[0]]["photos"]
