@@ -38,6 +38,7 @@ class CropDataset(BaseDataset):
         references: config of a LoadReferences that runs before the pipeline; None = a model without references.
             (Beside the pipeline, not in it, so that a config overrides one key of it.) In test mode no reference
             is dropped at random.
+        text: likewise the config of a LoadTextTokens; None = a model without text.
         **kwargs: arguments of mmengine's BaseDataset: ``data_root``, ``pipeline``, ``test_mode``, ``indices``,
             ``lazy_init``, ``metainfo``, ``serialize_data`` and so on.
     """
@@ -49,6 +50,7 @@ class CropDataset(BaseDataset):
         seed: int = 0,
         skip_bad_photos: bool = False,
         references: dict | None = None,
+        text: dict | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
@@ -56,10 +58,11 @@ class CropDataset(BaseDataset):
         self.skip_bad_photos = skip_bad_photos
         # epoch and number of skipped samples, in memory that living workers see
         self._shared = torch.zeros(2, dtype=torch.int64).share_memory_()
-        if references is not None:
-            if kwargs.get("test_mode"):
-                references = {**references, "drop_prob": 0.0}
-            pipeline = [references, *pipeline]
+        # references first: their draws are the same with text and without
+        contexts = [step for step in (references, text) if step is not None]
+        if kwargs.get("test_mode"):
+            contexts = [{**step, "drop_prob": 0.0} for step in contexts]
+        pipeline = [*contexts, *pipeline]
         super().__init__(pipeline=list(pipeline), **kwargs)
 
     @property

@@ -1,7 +1,7 @@
 """Steps from a dataset's record to the model's input; importing this package registers them.
 
-The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, [SampleCrops], [PhotometricDistortion],
-Resize or RandomChoiceResize, PackCropInputs.
+The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, LoadTextTokens, [SampleCrops],
+[PhotometricDistortion], Resize or RandomChoiceResize, PackCropInputs.
 
 In scope ``procrop`` the names ``Resize`` (a child of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean classes that
 take boxes as plain arrays. They are registered here because an unregistered name would be looked up in mmdet, whose
@@ -19,6 +19,7 @@ from procrop.registry import TRANSFORMS
 from .load_crop_annotations import LoadCropAnnotations
 from .load_photo import LoadPhoto
 from .load_references import LoadReferences
+from .load_text_tokens import LoadTextTokens
 from .pack import PackCropInputs
 from .photometric_distortion import PhotometricDistortion
 from .resize import Resize
@@ -30,6 +31,7 @@ __all__ = [
     "LoadCropAnnotations",
     "LoadPhoto",
     "LoadReferences",
+    "LoadTextTokens",
     "PackCropInputs",
     "PhotometricDistortion",
     "RandomChoiceResize",

@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 from procrop.registry import TRANSFORMS
 from procrop.structures import CropDataSample
 
-_META_KEYS = ("img_path", "img_id", "source_id", "ori_shape", "img_shape", "scale_factor")
+_META_KEYS = ("img_path", "img_id", "source_id", "ori_shape", "img_shape", "scale_factor", "caption")
 
 
 @TRANSFORMS.register_module()
@@ -19,11 +19,12 @@ class PackCropInputs(BaseTransform):
     """Pack a sample into ``dict(inputs=(3, H, W) uint8 RGB tensor, data_samples=CropDataSample)``.
 
     ``gt_instances`` (pixels of the resized photo) and ``gt_crops`` (pixels of the original photo) are made when the
-    sample is annotated, ``references`` when it has any, ``candidates`` when asked for; see CropDataSample for their
-    fields.
+    sample is annotated, ``references`` and ``text_tokens`` when it has any, ``candidates`` when asked for; see
+    CropDataSample for their fields.
 
     Required keys: ``img``; optional ``gt_bboxes``, ``gt_ori_bboxes``, ``gt_scores``, ``gt_positives``,
-    ``reference_*`` as LoadCropAnnotations and LoadReferences make them.
+    ``reference_*``, ``text_tokens`` and ``caption`` as LoadCropAnnotations, LoadReferences and LoadTextTokens make
+    them.
 
     Args:
         meta_keys: keys that go into the data sample's metainfo, where present.
@@ -56,6 +57,8 @@ class PackCropInputs(BaseTransform):
         references = pack_references(results)
         if references is not None:
             sample.references = references
+        if results.get("text_tokens") is not None:
+            sample.text_tokens = torch.as_tensor(results["text_tokens"])
         inputs = torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
         return dict(inputs=inputs, data_samples=sample)
 

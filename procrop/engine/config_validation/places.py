@@ -38,6 +38,7 @@ _TOP = [
     ("visualizer", _place("VISUALIZERS")),
     ("log_processor", _place("LOG_PROCESSORS")),
     ("gallery_source", _place("GALLERY_SOURCES")),
+    ("text_encoder", _place("TEXT_ENCODERS")),
 ]
 
 _RETRIEVAL = [
@@ -113,7 +114,7 @@ def place_of(path: Path) -> Place:
 def needs_type(path: Path) -> bool:
     """Whether a dict at the place is always looked up in a registry of ProCrop's own by its ``type``."""
     keys = [key for key in path if isinstance(key, str)]
-    if keys == ["gallery_source"]:
+    if keys in (["gallery_source"], ["text_encoder"]):
         return True
     return len(keys) == 2 and keys[0] == "retrieval" and _match(_RETRIEVAL, keys[1]) is not None
 
