@@ -1,4 +1,4 @@
-"""SAM's image encoder (Kirillov et al., Segment Anything, 2023): the published architectures and their input.
+"""SAM and its image encoder (Kirillov et al., Segment Anything, 2023): the published architectures and their input.
 
 The network itself is `ImageEncoderViT` of the segment-anything package: a plain ViT over 16 x 16 patches, most of its
 blocks attending within windows, with absolute and decomposed relative positions, and a neck to 256 channels.
@@ -7,9 +7,13 @@ blocks attending within windows, with absolute and decomposed relative positions
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
 
 PATCH_SIZE = 16
 MLP_RATIO = 4
@@ -102,6 +106,30 @@ def build_sam_encoder(arch: SAMArch) -> nn.Module:
         window_size=arch.window_size,
         global_attn_indexes=arch.global_attn_indexes,
     )
+
+
+def build_sam(arch: SAMArch, seed: int | None = None) -> "Sam":
+    """A whole SAM as segment-anything makes it: image encoder, prompt encoder and mask decoder.
+
+    Args:
+        arch: Of the image encoder; prompts and masks are as wide as its map, 256 channels when published.
+        seed: Untrained weights as torch draws them from this seed; None leaves the weights to be loaded.
+
+    Raises:
+        ImportError: The segment-anything package is not installed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed or 0)
+        encoder = build_sam_encoder(arch)
+        from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+
+        width, grid = arch.out_channels, arch.image_size // PATCH_SIZE
+        prompts = PromptEncoder(width, (grid, grid), (arch.image_size, arch.image_size), mask_in_chans=16)
+        decoder = MaskDecoder(
+            transformer_dim=width,
+            transformer=TwoWayTransformer(depth=2, embedding_dim=width, num_heads=8, mlp_dim=8 * width),
+        )
+        return Sam(encoder, prompts, decoder, list(PIXEL_MEAN), list(PIXEL_STD))
 
 
 def normalise_sam(images: Tensor) -> Tensor:

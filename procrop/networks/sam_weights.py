@@ -1,4 +1,4 @@
-"""Weights of SAM's image encoder: where they are, what files may hold, and their two key layouts.
+"""Weights of SAM and of its image encoder: where they are, what files may hold, and the encoder's two key layouts.
 
 The *official* layout is that of the segment-anything package, the *HF* layout that of transformers' `SamVisionEncoder`.
 Both name the same tensors of the same shapes.
@@ -52,8 +52,7 @@ def read_encoder_state(path: str | os.PathLike) -> EncoderState:
         FileNotFoundError: No such file.
         ValueError: The file cannot be read as weights.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"{os.fspath(path)}: no such weight file; {WHERE}")
+    check_weight_file(path)
     state = read_state(path)
     if any(name.startswith("image_encoder.") for name in state):
         prefix, others = "image_encoder.", _OFFICIAL_OTHERS
@@ -63,6 +62,39 @@ def read_encoder_state(path: str | os.PathLike) -> EncoderState:
         prefix, others = "", ()
     encoder = {name.removeprefix(prefix): v for name, v in state.items() if not name.startswith(others)}
     return EncoderState(from_hf(encoder), len(state) - len(encoder))
+
+
+def read_whole_state(path: str | os.PathLike) -> dict[str, Tensor]:
+    """Read a whole SAM, prompt encoder and mask decoder included, out of a weight file in the official layout.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: The file cannot be read as weights, or holds an image encoder alone or transformers' layout.
+    """
+    check_weight_file(path)
+    state = read_state(path)
+    parts = ("image_encoder.", *_OFFICIAL_OTHERS)
+    missing = [part for part in parts if not any(name.startswith(part) for name in state)]
+    if missing:
+        raise ValueError(
+            f"{os.fspath(path)}: not a whole SAM in the official layout, {', '.join(missing)} missing; {WHERE}"
+        )
+    return state
+
+
+def check_weight_file(path: str | os.PathLike) -> None:
+    """Raise FileNotFoundError, saying where weights are, unless the file is there."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{os.fspath(path)}: no such weight file; {WHERE}")
+
+
+def needs_one_source(name: str, checkpoint: str | os.PathLike | None, seed: int | None) -> None:
+    """Raise ValueError unless either a checkpoint or the seed of untrained weights is given for component ``name``."""
+    if (checkpoint is None) == (seed is None):
+        raise ValueError(
+            f"{name} needs a checkpoint: {WHERE}. For a test or a demonstration give random_weights_seed=0 instead, "
+            "not both"
+        )
 
 
 def to_hf(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Steps from a dataset's record to the model's input; importing this package registers them.
 
-The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, LoadTextTokens, [SampleCrops],
-[PhotometricDistortion], Resize or RandomChoiceResize, PackCropInputs.
+The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, LoadTextTokens, [SampleCrops], [DecoySeams],
+[PhotometricDistortion], [SameEncoding], Resize or RandomChoiceResize, PackCropInputs.
 
 In scope ``procrop`` the names ``Resize`` (a child of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean classes that
 take boxes as plain arrays. They are registered here because an unregistered name would be looked up in mmdet, whose
@@ -16,6 +16,7 @@ from mmcv.transforms import RandomChoiceResize
 
 from procrop.registry import TRANSFORMS
 
+from .decoy_seams import DecoySeams
 from .load_crop_annotations import LoadCropAnnotations
 from .load_photo import LoadPhoto
 from .load_references import LoadReferences
@@ -23,11 +24,13 @@ from .load_text_tokens import LoadTextTokens
 from .pack import PackCropInputs
 from .photometric_distortion import PhotometricDistortion
 from .resize import Resize
+from .same_encoding import SameEncoding
 from .sample_crops import SampleCrops
 
 TRANSFORMS.register_module(module=RandomChoiceResize)
 
 __all__ = [
+    "DecoySeams",
     "LoadCropAnnotations",
     "LoadPhoto",
     "LoadReferences",
@@ -36,5 +39,6 @@ __all__ = [
     "PhotometricDistortion",
     "RandomChoiceResize",
     "Resize",
+    "SameEncoding",
     "SampleCrops",
 ]

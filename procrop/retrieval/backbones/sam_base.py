@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from procrop.io.manifest import sha256_json
 from procrop.networks.sam import PATCH_SIZE, SAMArch, normalise_sam, sam_arch
-from procrop.networks.sam_weights import WHERE, random_encoder_state, read_encoder_state
+from procrop.networks.sam_weights import WHERE, needs_one_source, random_encoder_state, read_encoder_state
 from procrop.networks.weights import load_strict
 
 from .area_pooling import area_pool
@@ -104,11 +104,7 @@ class SAMBase(TorchRetrieval):
         self, network: nn.Module, checkpoint: str | os.PathLike | None, seed: int | None
     ) -> dict[str, Tensor]:
         """Weights in the official layout, from the file or from the seed, whichever is given."""
-        if (checkpoint is None) == (seed is None):
-            raise ValueError(
-                f"{type(self).__name__} needs a checkpoint: {WHERE}. For a test or a demonstration give "
-                f"random_weights_seed=0 instead, not both"
-            )
+        needs_one_source(type(self).__name__, checkpoint, seed)
         if checkpoint is None:
             return random_encoder_state(self.to_official_names(network.state_dict()), seed)
         state, self.weights_passed_over = read_encoder_state(checkpoint)
