@@ -1,3 +1,5 @@
 """The steps of the pipeline: importing it registers all of them."""
 
-from . import analyzers  # noqa: F401
+# ruff: noqa: F401, I001
+from . import analyzers
+from . import composition

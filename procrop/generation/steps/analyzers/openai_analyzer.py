@@ -191,7 +191,7 @@ class OpenAIAnalyzer(GenerationStep):
             raise CostLimitReached(
                 f"stopped at the cost limit of {self.cost_limit:g}: {spent:.4f} are spent on {usage.requests} requests "
                 f"({usage.prompt_tokens} prompt and {usage.completion_tokens} completion tokens), and one more has "
-                f"cost up to {self._dearest:.4f}; all answers are kept in {self._cache.folder}. Raise cost_limit to go on"
+                f"cost up to {self._dearest:.4f}; answers stay in {self._cache.folder}. Raise cost_limit to go on"
             )
 
     def _note_cost(self, usage: Usage | None) -> None:

@@ -1,0 +1,5 @@
+"""Composition classes: which of the nine of Table 2 a source photo belongs to."""
+
+from .rule_composition import RuleComposition
+
+__all__ = ["RuleComposition"]
