@@ -7,6 +7,7 @@ from .photo_layout import PhotoLayout
 
 # what is no composition at all scores this as centred: photos without any of the nine are shown as they are
 _NOTHING = 0.05
+_HORIZON = 0.15
 
 
 def class_scores(layout: PhotoLayout) -> dict[str, float]:
@@ -19,7 +20,7 @@ def class_scores(layout: PhotoLayout) -> dict[str, float]:
     - triangle: the shorter of two legs that meet, 0.25 to 0.60 of the frame.
     - curved: extent of a bending edge, 0.35 to 0.90 of the frame.
     - diagonal: mass of rising or of falling lines, less the others' half, 0.15 to 0.80.
-    - vertical, horizontal: mass of such lines, less the other's half, 0.20 to 1.60.
+    - vertical, horizontal: mass of such lines, less the other's half, 0.20 to 1.60; a horizon alone gives 0.15.
     - centre: distance of the subject from the middle, 0.20 to 0.02 of the frame; the clearer the subject, the higher.
     - rule of thirds: distance of the subject from the nearest of the four points, 0.20 to 0.05; likewise.
 
@@ -45,6 +46,8 @@ def class_scores(layout: PhotoLayout) -> dict[str, float]:
         "centre": _NOTHING,
         "rule_of_thirds": 0.0,
     }
+    if layout.horizon is not None:
+        scores["horizontal"] = max(scores["horizontal"], _HORIZON)
     if layout.subject is not None:
         x, y = layout.subject.point
         x1, y1, x2, y2 = layout.subject.box
