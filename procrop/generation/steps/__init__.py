@@ -2,6 +2,7 @@
 
 from . import (
     canvas,  # noqa: F401
+    filters,  # noqa: F401
     masks,  # noqa: F401
     outpainters,  # noqa: F401
 )
