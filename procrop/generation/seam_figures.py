@@ -32,7 +32,7 @@ def seam_figures(
     Args:
         image: (H, W, 3) uint8 RGB.
         known: (x1, y1, x2, y2) whole pixels.
-        reach: Pixels on either side of the border in which the lines lie.
+        reach: Pixels on either side of the border in which the lines lie; a band further for the gradient.
         band: Pixels that a band is wide.
         pieces: Pieces that a side is cut into; fewer where they would be shorter than four pixels.
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +111,8 @@ def train_artefact_filter(
         trainer.train(state, signature, resume, after_epoch)
         write_artefact_classifier(out, model, {"settings": settings.to_dict(), "signature": signature})
         state.unlink(missing_ok=True)
+        with suppress(OSError):  # something else lies in it
+            state.parent.rmdir()
     probability = bad_probabilities(model.to(device), pixels[test], device)
     table = tuple(class_figures(probability, bad[test], threshold) for threshold in THRESHOLDS)
     found = ArtefactTraining(out, settings, _counts(test, bad), table, rejected)

@@ -1,10 +1,12 @@
 """What a finder of subjects is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from procrop.structures.boxes import box_area, clip_boxes
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,21 @@ class Detections:
     def pick(self, which: np.ndarray) -> "Detections":
         """Those of a (n,) bool mask or of (m,) indices."""
         return Detections(self.boxes[which], self.scores[which], self.labels[which])
+
+    def chosen(
+        self, size: tuple[int, int], score_threshold: float, labels: Collection[int] | None
+    ) -> "Detections":
+        """Those of enough score and of some labels (None: of all), clipped to a canvas of (width, height) pixels.
+
+        Boxes without area on the canvas are left out, and so is what holds a NaN.
+        """
+        with np.errstate(invalid="ignore"):
+            keep = (self.scores >= score_threshold) & ~np.isnan(self.boxes).any(axis=1)
+        if labels is not None:
+            keep &= np.isin(self.labels, list(labels))
+        found = self.pick(keep)
+        found = Detections(clip_boxes(found.boxes, size), found.scores, found.labels)
+        return found.pick(box_area(found.boxes) > 0)
 
     def __len__(self) -> int:
         return len(self.boxes)

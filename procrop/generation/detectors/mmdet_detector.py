@@ -110,7 +110,4 @@ class MMDetDetector(SubjectDetector):
         with torch.inference_mode():
             answer = self.network.test_step({key: [value] for key, value in data.items()})[0].pred_instances
         found = Detections.of(*(answer[key].cpu().numpy() for key in ("bboxes", "scores", "labels")))
-        keep = found.scores >= self.score_threshold
-        if self.labels is not None:
-            keep &= np.isin(found.labels, self.labels)
-        return found.pick(keep)
+        return found.chosen((image.shape[1], image.shape[0]), self.score_threshold, self.labels)

@@ -95,7 +95,4 @@ class TorchvisionDetector(SubjectDetector):
         with torch.inference_mode():
             answer = self.network([pixels.to(self.device)])[0]
         found = Detections.of(*(answer[key].cpu().numpy() for key in ("boxes", "scores", "labels")))
-        keep = found.scores >= self.score_threshold
-        if self.labels is not None:
-            keep &= np.isin(found.labels, self.labels)
-        return found.pick(keep)
+        return found.chosen((image.shape[1], image.shape[0]), self.score_threshold, self.labels)
