@@ -1,7 +1,8 @@
 """The steps of the pipeline: importing it registers all of them."""
 
-from . import (
-    canvas,  # noqa: F401
-    masks,  # noqa: F401
-    outpainters,  # noqa: F401
-)
+# ruff: noqa: F401, I001
+from . import analyzers
+from . import canvas
+from . import composition
+from . import masks
+from . import outpainters
