@@ -12,6 +12,8 @@ from procrop.structures import CropDataSample
 
 from ..heads import BaseCropHead, CropFeatures
 
+_TINY = 1e-6  # votes below are nothing
+
 
 @MODELS.register_module()
 class SubWindowRankingLoss(nn.Module):
@@ -22,18 +24,26 @@ class SubWindowRankingLoss(nn.Module):
         mean over all pairs of max(0, margin + score(lesser crop) - score(best crop))
 
     The best crop is a sample's annotated crop of the highest score, in CAD the known area; the lesser ones are what
-    DrawLesserCrops has drawn. Scores are those of the head: votes of a CropDETRHead, mean opinion scores of a
-    GridAnchorHead; choose the margin for that scale. A vote has a gradient with respect to the scores and to the boxes
-    of the predictions.
+    DrawLesserCrops has drawn. Scores are those of the head: mean opinion scores of a GridAnchorHead, or votes of a
+    CropDETRHead, whose gradients reach scores and boxes of its predictions. Votes are not negative and have no scale of
+    their own, so that all scores at 0 would be a way out; take ``relative`` for them.
 
     Args:
         margin (float): By how much the best crop shall be ahead (g in Chen et al., who take 1).
+        relative (bool): Compare (best - lesser) / (best + lesser), in [-1, 1], with the margin, not the difference.
         loss_weight (float): Factor.
+
+    Raises:
+        ValueError: The margin is not above 0, or can never be reached.
     """
 
-    def __init__(self, margin: float = 0.1, loss_weight: float = 1.0) -> None:
+    def __init__(self, margin: float = 0.2, relative: bool = False, loss_weight: float = 1.0) -> None:
         super().__init__()
-        self.margin, self.loss_weight = margin, loss_weight
+        if not margin > 0 or (relative and margin > 1):
+            raise ValueError(
+                f"SubWindowRankingLoss: margin must be above 0 (relative: at most 1), got {margin}"
+            )
+        self.margin, self.relative, self.loss_weight = margin, relative, loss_weight
 
     def forward(
         self, head: BaseCropHead, features: CropFeatures, data_samples: Sequence[CropDataSample]
@@ -54,7 +64,10 @@ class SubWindowRankingLoss(nn.Module):
         longest = max(len(row) for row in rows)
         boxes = torch.stack([_padded(row, longest) for row in rows])
         scores = head.score_boxes(features, boxes)
-        hinge = (self.margin + scores[:, 1:] - scores[:, :1]).clamp(min=0)
+        ahead = scores[:, :1] - scores[:, 1:]
+        if self.relative:
+            ahead = ahead / (scores[:, :1] + scores[:, 1:]).clamp(min=_TINY)
+        hinge = (self.margin - ahead).clamp(min=0)
         total = sum(hinge[i, : len(row) - 1].sum() for i, row in enumerate(rows) if len(row) > 1)
         return self.loss_weight * total / count
 
