@@ -62,14 +62,14 @@ def test_scores_have_gradients(kind, relative):
         return model.ranking_loss(model.bbox_head, model.extract_memory(photos(2), samples), samples)
 
     (gradient,) = torch.autograd.grad(value(), layer.weight)
-    step = 0.2 * gradient / gradient.norm()
+    step = 0.1 * gradient / gradient.norm()
     with torch.no_grad():
         layer.weight += step
         above = value()
         layer.weight -= 2 * step
         below = value()
-    slope = ((above - below) / 0.4).item()
-    assert slope > 1e-4 and slope == pytest.approx(gradient.norm().item(), rel=0.02)
+    slope = ((above - below) / 0.2).item()
+    assert slope > 1e-4 and slope == pytest.approx(gradient.norm().item(), rel=0.04)
 
 
 @pytest.mark.parametrize("kind", ["detr", "grid"])
