@@ -147,7 +147,9 @@ def test_initial_crops_that_are_none_are_named(cad):
         dataset(cad)
     file.write_text(file.read_text().replace("[10, 8, 190]", "[10, 8, 190, 142]"))
     assert "subject_bbox" not in dataset(cad).get_data_info(0)
-    file.write_text(file.read_text().replace('"initial_crops"', '"subject": [1, 2, 30, 40.5], "initial_crops"'))
+    file.write_text(
+        file.read_text().replace('"initial_crops"', '"subject": [1, 2, 30, 40.5], "initial_crops"')
+    )
     assert dataset(cad).get_data_info(0)["subject_bbox"].tolist() == [1, 2, 30, 40.5]
     file.write_text(file.read_text().replace("[1, 2, 30, 40.5]", "[30, 2, 1, 40]"))
     with pytest.raises(AnnotationError, match="'subject' of 's_0' must be .* with an area$"):
