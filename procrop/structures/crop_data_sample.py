@@ -52,6 +52,11 @@ class CropDataSample(BaseDataElement):
         "Given boxes to be scored: bboxes (c, 4) float xyxy in pixels of the resized photo; if they are the annotated "
         "crops, rows (c,) int64, each row of gt_crops once.",
     )
+    lesser_crops: InstanceData = _field(
+        "lesser_crops",
+        InstanceData,
+        "Crops that the best annotated crop ranks above: bboxes (m, 4) float32 xyxy in pixels of the resized photo.",
+    )
     references: InstanceData = _field(
         "references",
         InstanceData,

@@ -19,12 +19,12 @@ class PackCropInputs(BaseTransform):
     """Pack a sample into ``dict(inputs=(3, H, W) uint8 RGB tensor, data_samples=CropDataSample)``.
 
     ``gt_instances`` (pixels of the resized photo) and ``gt_crops`` (pixels of the original photo) are made when the
-    sample is annotated, ``references`` and ``text_tokens`` when it has any, ``candidates`` when asked for; see
-    CropDataSample for their fields.
+    sample is annotated, ``references``, ``text_tokens`` and ``lesser_crops`` when it has any, ``candidates`` when asked
+    for; see CropDataSample for their fields.
 
     Required keys: ``img``; optional ``gt_bboxes``, ``gt_ori_bboxes``, ``gt_scores``, ``gt_positives``,
-    ``reference_*``, ``text_tokens`` and ``caption`` as LoadCropAnnotations, LoadReferences and LoadTextTokens make
-    them.
+    ``lesser_crops``, ``reference_*``, ``text_tokens`` and ``caption`` as LoadCropAnnotations, LoadReferences and
+    LoadTextTokens make them.
 
     Args:
         meta_keys: keys that go into the data sample's metainfo, where present.
@@ -54,6 +54,9 @@ class PackCropInputs(BaseTransform):
             if self.candidates == "annotated":
                 given = sample.gt_instances.bboxes
                 sample.candidates = InstanceData(bboxes=given.clone(), rows=torch.arange(len(given)))
+        if results.get("lesser_crops") is not None:
+            bboxes = torch.as_tensor(results["lesser_crops"], dtype=torch.float32)
+            sample.lesser_crops = InstanceData(bboxes=bboxes.reshape(-1, 4))
         references = pack_references(results)
         if references is not None:
             sample.references = references

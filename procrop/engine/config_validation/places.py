@@ -57,6 +57,7 @@ _ANYWHERE = [
     (r"(\w+_)?pipeline(_\w+)?|transforms|aug_space", _place("TRANSFORMS")),
     (r"(\w+_)?datasets?(_\w+)?", _place("DATASETS")),
     ("optimizer", _place("OPTIMIZERS")),
+    ("curation|principles|diversity", _place("CURATION")),
     ("vis_backends", _place("VISBACKENDS")),
     ("init_cfg|override", _place("WEIGHT_INITIALIZERS", extras=("override", "layer", "name"))),
     ("nms", _place(MMCV_OPS, extras=("class_agnostic", "split_thr", "max_num"))),
