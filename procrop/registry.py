@@ -59,6 +59,8 @@ INDEXES = Registry("vector index", scope=_SCOPE, locations=["procrop.retrieval.i
 TEXT_ENCODERS = Registry("text encoder", scope=_SCOPE, locations=["procrop.models.text"])
 # steps from a professional photo to a weakly annotated one
 GENERATION_STEPS = Registry("generation step", scope=_SCOPE, locations=["procrop.generation.steps"])
+# finders of a photo's subject, and of what looks like it, on an outpainted canvas
+SUBJECT_DETECTORS = Registry("subject detector", scope=_SCOPE, locations=["procrop.generation.detectors"])
 # lists of photos that galleries are built of
 GALLERY_SOURCES = Registry("gallery source", scope=_SCOPE, locations=["procrop.retrieval.sources"])
 
@@ -72,8 +74,11 @@ __all__ = [
     "METRICS",
     "MODELS",
     "RETRIEVAL_BACKBONES",
+    "SUBJECT_DETECTORS",
     "TASK_UTILS",
     "TEXT_ENCODERS",
     "TRANSFORMS",
     "VISUALIZERS",
 ]
+# which predicted crops become labels: curation, its principles and its rules of diversity
+CURATION = Registry("curation", scope=_SCOPE, locations=["procrop.generation.curation"])

@@ -1,8 +1,8 @@
-"""``procrop cad``: make a dataset from professional photos, and look at what came out."""
+"""``procrop cad``: make a dataset from professional photos; look at it, and at what training made of its labels."""
 
 import argparse
 
-from procrop.apis import cad_generate, cad_show, cad_stats
+from procrop.apis import cad_generate, cad_labels, cad_show, cad_stats
 
 NAME = "cad"
 HELP = "Make a weakly annotated crop dataset from professional photos, and look at it."
@@ -16,6 +16,7 @@ _ACTIONS = (
         cad_show,
         "draw expanded photos with known area and initial crops: a page for the browser, or pictures",
     ),
+    ("labels", cad_labels, "show how pseudo labels changed over their versions"),
 )
 
 
@@ -32,6 +33,6 @@ def run(args: argparse.Namespace) -> int:
     """Run the sub-command.
 
     Raises:
-        ValueError: A config, a dataset or an argument that cannot be used.
+        ValueError: A config, a dataset, a store or an argument that cannot be used.
     """
     return args.run_action(args)

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 
 def published_file(
-    model: str, names: Sequence[str], revision: str | None, local_files_only: bool, kind: str, hint: str = ""
+    model: str,
+    names: Sequence[str],
+    revision: str | None,
+    local_files_only: bool,
+    kind: str,
+    hint: str = "",
+    published: str = "",
 ) -> str:
     """Path of the first of ``names`` that the folder or the hub repository has.
 
@@ -17,6 +23,7 @@ def published_file(
         local_files_only: Take hub files from the local cache and never from the network.
         kind: What is looked for, e.g. ``"a CLIP"``, for the message.
         hint: What else may help when a file is missing; a whole clause.
+        published: Hub name of published weights, for a ``model`` that is a folder yet to be filled.
 
     Raises:
         FileNotFoundError: None of them is there, with the command that fetches them.
@@ -35,10 +42,12 @@ def published_file(
         raise FileNotFoundError(
             f"{model}: the folder has no {what}; {kind} saved by transformers is needed{more}"
         )
+    folder = f", a folder is filled by `hf download {published} --local-dir {model}`" if published else ""
     pin = "" if revision is None else f" --revision {revision}"
     raise FileNotFoundError(
-        f"{model}: no such folder, and no {what} under this name in the local hub cache; fetch it once with "
-        f"`hf download {model}{pin}` (huggingface-cli in older installations), or give local_files_only=False{more}"
+        f"{model}: no such folder, and no {what} under this name in the local hub cache; a hub name is fetched once "
+        f"with `hf download {model}{pin}` (huggingface-cli in older installations) or by local_files_only=False"
+        f"{folder}{more}"
     )
 
 

@@ -8,6 +8,7 @@ _BREAKS = frozenset(
     """, . ; : in on at with by near next to behind under over above below beside between against through along across
     into from and that which who where while for as during around is are was were has have there""".split()
 )
+_PLACES = re.compile(r"(?i)\b(in|on|at|to) (the )?(front|top|back|side|middle|edge|left|right) of\b")
 _NO_THING = frozenset("a an the of it this its his her their some top front back side middle very".split())
 # words in -ing that are things; the others say what things do
 _THINGS_IN_ING = frozenset(
@@ -22,7 +23,7 @@ def noun_phrases(caption: str) -> tuple[str, ...]:
     ("a dog", "a beach", "a ball").
     """
     phrases: list[list[str]] = [[]]
-    for word in _WORD.findall(caption):
+    for word in _WORD.findall(_PLACES.sub(",", caption)):
         if word.lower() in _BREAKS or (_is_doing(word) and phrases[-1]):
             phrases.append([])
         else:

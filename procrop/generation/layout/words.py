@@ -37,7 +37,8 @@ def subject_in_words(layout: PhotoLayout) -> str:
     """Colour and place of the subject; empty without one."""
     if layout.subject is None:
         return ""
-    return f"a {layout.subject_colour} subject {_place(*layout.subject.point)}"
+    article = "an" if layout.subject_colour[0] in "aeiou" else "a"
+    return f"{article} {layout.subject_colour} subject {_place(*layout.subject.point)}"
 
 
 def elements(layout: PhotoLayout) -> tuple[str, ...]:

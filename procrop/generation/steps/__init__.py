@@ -1,9 +1,5 @@
 """The steps of the pipeline: importing it registers all of them."""
 
-# ruff: noqa: F401, I001
-from . import analyzers
-from . import canvas
-from . import composition
-from . import crops
-from . import masks
-from . import outpainters
+from . import analyzers, canvas, composition, crops, filters, masks, outpainters
+
+__all__ = ["analyzers", "canvas", "composition", "crops", "filters", "masks", "outpainters"]

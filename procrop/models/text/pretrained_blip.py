@@ -78,7 +78,8 @@ def find_blip(head: str, model: str, revision: str | None, local_files_only: boo
     if revision is not None and isdir(model):
         raise ValueError(f"{model}: a folder has no revision {revision!r}; leave it out")
     kind = f"a {head}"
-    described = published_file(model, ("config.json",), revision, local_files_only, kind)
+    published = HEADS[head][1]
+    described = published_file(model, ("config.json",), revision, local_files_only, kind, published=published)
     config = _read_config(described, head)
     hint = _NO_SAFETENSORS.format(head=head)
     weights = published_file(model, ("model.safetensors",), revision, local_files_only, kind, hint)

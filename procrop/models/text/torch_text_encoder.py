@@ -82,7 +82,7 @@ class TorchTextEncoder(TextEncoder):
             ).to(self.device)
             with torch.inference_mode():
                 tokens = self.embed(pixels, texts["input_ids"], texts["attention_mask"])
-            found += [_stored(values, self.dtype) for values in tokens]
+            found += [_stored(values) for values in tokens]
         return found
 
     def _batches(self, images: Sequence[np.ndarray]) -> Iterator[tuple[int, Tensor]]:
@@ -93,11 +93,6 @@ class TorchTextEncoder(TextEncoder):
             yield start, pixel_statistics.standardise(stacked, *pixel_statistics.CLIP).to(self.dtype)
 
 
-def _stored(tokens: Tensor, dtype: torch.dtype) -> np.ndarray:
-    with np.errstate(over="ignore"):  # told below, with the remedy
-        array = tokens.float().cpu().numpy().astype(np.float16)
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"a token is not a finite float16 number (computed in {dtype}); take dtype='float32', or other weights"
-        )
-    return array
+def _stored(tokens: Tensor) -> np.ndarray:
+    with np.errstate(over="ignore"):  # who asked for the tokens says which photo it was
+        return tokens.float().cpu().numpy().astype(np.float16)

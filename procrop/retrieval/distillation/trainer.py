@@ -1,8 +1,6 @@
 """Training of a student's head on cached features; killed at any moment, it goes on as if it had not been."""
 
-import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from procrop.io.atomic import write_bytes
 from procrop.io.progress import progress
 from procrop.networks.key_student import KeyHead
+from procrop.networks.training_state import TrainingStateError, load_training_state, save_training_state
 
 from .draws import epoch_plan, pool_plan
 from .relation import key_loss, key_spread, neighbour_temperature, relational_loss, similarity
@@ -117,7 +115,7 @@ class HeadTrainer:
             if not math.isfinite(loss):
                 raise DistillError(f"the loss of epoch {epoch + 1} is not a number; lower the learning rate")
             if epoch + 1 == epochs or time.monotonic() - saved >= _SAVE_EVERY:
-                self._save(state_file, signature, epoch + 1)
+                save_training_state(state_file, self.head, self.optimizer, signature, epoch + 1)
                 saved = time.monotonic()
             if after_epoch:
                 after_epoch(epoch + 1, loss)
@@ -157,35 +155,10 @@ class HeadTrainer:
             )
         return loss
 
-    def _save(self, path: Path, signature: str, epoch: int) -> None:
-        from safetensors.torch import save
-
-        tensors = {f"head.{name}": value for name, value in self.head.state_dict().items()}
-        for i, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{name}": value for name, value in values.items()}
-        tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        note = json.dumps({"signature": signature, "epoch": epoch})
-        write_bytes(path, save(tensors, metadata={"procrop": note}))
-
     def _load(self, path: Path, signature: str) -> int:
         """Take over a state; the number of epochs it has done."""
-        from safetensors import SafetensorError, safe_open
-
         remedy = "leave --resume out to train anew"
         try:
-            with safe_open(os.fspath(path), "pt") as file:
-                note = json.loads(file.metadata()["procrop"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise DistillError(f"{path}: damaged ({error}); {remedy}") from error
-        if note.get("signature") != signature:
-            raise DistillError(f"{path}: of a run with other settings, photos or gallery; {remedy}")
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer."):
-                _, i, entry = name.split(".", 2)
-                state.setdefault(int(i), {})[entry] = value
-        own = {name[5:]: value for name, value in tensors.items() if name.startswith("head.")}
-        self.head.load_state_dict(own)
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
-        return int(note["epoch"])
+            return load_training_state(path, self.head, self.optimizer, signature, remedy)
+        except TrainingStateError as error:
+            raise DistillError(str(error)) from error

@@ -195,11 +195,11 @@ def test_weights_are_frozen_and_nothing_is_dropped(encoder):
     assert not any(parameter.requires_grad for parameter in encoder.network.parameters())
 
 
-def test_values_beyond_float16_are_refused(images):
+def test_values_beyond_float16_are_handed_on_as_they_are(images):
     encoder = TEXT_ENCODERS.build(TINY_BLIP)
     encoder.network.text_encoder.encoder.layer[1].output.LayerNorm.weight.fill_(1e6)
-    with pytest.raises(ValueError, match="not a finite float16"):
-        encoder.encode(images[:1], ["a dog"])
+    (tokens,) = encoder.encode(images[:1], ["a dog"])
+    assert tokens.dtype == np.float16 and not np.isfinite(tokens).all()
 
 
 @pytest.mark.parametrize(

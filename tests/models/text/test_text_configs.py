@@ -32,9 +32,17 @@ def test_words_need_no_weights():
     assert TEXT_ENCODERS.build(encoder("words")).token_dim == 64
 
 
+def test_the_folder_that_a_config_names_is_filled_by_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    command = "hf download Salesforce/blip-itm-base-coco --local-dir weights/blip-itm-base-coco`"
+    with pytest.raises(FileNotFoundError, match=command):
+        TEXT_ENCODERS.build(encoder("blip_base"))
+
+
 @pytest.mark.parametrize("name", ["blip_base", "clip_vit_b32"])
 def test_missing_weights_say_how_to_fetch_them(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    with pytest.raises(FileNotFoundError, match="fetch it once with `hf download"):
+    with pytest.raises(FileNotFoundError, match="is fetched once with `hf download"):
         TEXT_ENCODERS.build(encoder(name))
