@@ -80,3 +80,5 @@ __all__ = [
     "TRANSFORMS",
     "VISUALIZERS",
 ]
+# which predicted crops become labels: curation, its principles and its rules of diversity
+CURATION = Registry("curation", scope=_SCOPE, locations=["procrop.generation.curation"])

@@ -19,6 +19,8 @@ STAND_INS = {
     "EfficientNetLiteRetrieval": {},
     "LineCompositionRetrieval": {},
 }
+# type of the text encoder -> one that makes tokens of the same width without weights or photos
+TEXT_STAND_INS = {"BLIPTextEncoder": dict(type="WordTextEncoder", token_dim=768)}
 
 
 def with_stand_ins(retrieval: dict) -> dict:
@@ -28,3 +30,8 @@ def with_stand_ins(retrieval: dict) -> dict:
         if retrieval.get(name):
             retrieval[name].update(STAND_INS[retrieval[name]["type"]])
     return retrieval
+
+
+def text_stand_in(text_encoder: dict) -> dict:
+    """The config of a text encoder that needs no weights."""
+    return copy.deepcopy(TEXT_STAND_INS.get(text_encoder["type"], text_encoder))

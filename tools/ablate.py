@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     check(args)
     from procrop.apis.ablation_axis import axis_of
-    from procrop.apis.ablation_schedule import execute, make_runs
+    from procrop.apis.ablation_schedule import execute, make_runs, without_results
 
     plan = make_plan(args)
     axis = axis_of(plan.variants, args.x)
@@ -62,7 +62,11 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name}: {reason}", file=sys.stderr)
     if failed and not any(r.tested(test) for r in runs for test in plan.tests):
         return 1
-    report(args, runs, axis, {r.name: failed.get(r.name, "not finished") for r in runs if not r.finished})
+    # only a report passes over results of other settings: to train, all must be of these
+    shown = [r for r in runs if not r.changed]
+    if not shown:
+        runs[0].check()
+    report(args, shown, axis, without_results(runs, failed))
     return 1 if failed else 0
 
 

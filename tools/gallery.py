@@ -18,10 +18,10 @@ Exit codes: 0 done, 1 some photos rejected or problems found (they are listed), 
 """
 
 import argparse
-import os
-import re
 import sys
 from typing import TYPE_CHECKING
+
+from procrop.apis.shared_build import local_device, processes_of_torchrun, this_share
 
 if TYPE_CHECKING:
     from procrop.retrieval import Gallery
@@ -113,14 +113,10 @@ def run_build(args: argparse.Namespace) -> int:
     """Build a gallery, a part or a share of one, or bring it up to date."""
     from procrop.retrieval import build_gallery, build_part, build_share
 
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    part = parse_shard(args.shard) if args.shard else None
+    rank, processes = processes_of_torchrun()
+    part = this_share(args.shard) if args.shard else None
     if part and args.refit:
         raise ValueError("--refit does not go with --shard: parts fit nothing; give it to merge")
-    if part and processes > 1:
-        raise ValueError(
-            "--shard is for processes that do not know of each other: leave it out under torchrun"
-        )
     retrieval, source = read_config(args)
     items = source.items()
     listed = rank == 0 and show_report(source)
@@ -201,24 +197,6 @@ def config_source(args: argparse.Namespace, cfg: dict) -> dict:
             f"`gallery_source = dict(type=...)` into {args.retrieval}"
         )
     return cfg["gallery_source"]
-
-
-def local_device(device: str) -> str:
-    """The device of this process: under torchrun each takes a GPU of its own."""
-    rank = os.environ.get("LOCAL_RANK")
-    return f"cuda:{rank}" if device == "cuda" and rank is not None else device
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """``I/N`` as two numbers.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match or not int(match[1]) < int(match[2]):
-        raise ValueError(f"--shard takes I/N with I from 0 to N - 1, e.g. 0/4, not {text!r}")
-    return int(match[1]), int(match[2])
 
 
 def show_report(source: "GallerySource") -> bool:

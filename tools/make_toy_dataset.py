@@ -36,9 +36,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--replace", action="store_true", help="remove a toy data set of other arguments that is in OUT"
     )
+    counts = parser.add_argument_group("plain mode and two-subjects mode")
+    counts.add_argument("--images", type=int, help="number of annotated photos (default 200)")
+    counts.add_argument("--splits", type=_splits, help="shares of train,val,test (default 0.7,0.1,0.2)")
     plain = parser.add_argument_group("plain mode")
-    plain.add_argument("--images", type=int, help="number of annotated photos (default 200)")
-    plain.add_argument("--splits", type=_splits, help="shares of train,val,test (default 0.7,0.1,0.2)")
     plain.add_argument("--gallery", type=int, help="number of gallery photos (default 300)")
     styled = parser.add_argument_group("hidden-style mode: only the gallery tells which third a photo wants")
     styled.add_argument("--hidden-style", action="store_true", help="switch this mode on")
@@ -47,15 +48,30 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     styled.add_argument("--test-families", type=int, help="families of the test photos (default 50)")
     styled.add_argument("--photos-per-family", type=int, help="photos to be cropped per family (default 2)")
     styled.add_argument("--gallery-per-family", type=int, help="gallery photos per family (default 12)")
+    paired = parser.add_argument_group("two-subjects mode: only the caption tells which subject to keep")
+    paired.add_argument("--two-subjects", action="store_true", help="switch this mode on")
     args = parser.parse_args(argv)
-    names = [
-        a.dest for a in (plain if args.hidden_style else styled)._group_actions if a.dest != "hidden_style"
-    ]
-    for name in names:
-        if getattr(args, name) is not None:
-            mode = "without" if args.hidden_style else "with"
-            parser.error(f"--{name.replace('_', '-')} goes only {mode} --hidden-style")
+    if args.hidden_style and args.two_subjects:
+        parser.error("--hidden-style and --two-subjects are modes of their own: choose one of them")
+    if args.hidden_style:
+        _refuse(parser, args, [counts, plain], "only without --hidden-style")
+    else:
+        _refuse(parser, args, [styled], "only with --hidden-style")
+    if args.two_subjects:
+        _refuse(parser, args, [plain], "only without --two-subjects")
     return args
+
+
+def _refuse(
+    parser: argparse.ArgumentParser,
+    args: argparse.Namespace,
+    groups: list[argparse._ArgumentGroup],
+    goes: str,
+) -> None:
+    """Stop at an argument of another mode; switches of modes are none."""
+    for action in (action for group in groups for action in group._group_actions):
+        if getattr(args, action.dest) is not None and action.const is not True:
+            parser.error(f"--{action.dest.replace('_', '-')} goes {goes}")
 
 
 def _stop(error: Exception, code: int) -> NoReturn:

@@ -10,11 +10,10 @@ Exit codes: 0 done, 1 some photos cannot be read (they are listed), 2 not usable
 
 import argparse
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-_LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+from procrop.apis.config_datasets import list_photos, loading_steps, read_config
+
 _SHOWN = 20
 
 
@@ -66,26 +65,13 @@ def run(args: argparse.Namespace) -> int:
             gallery.use_query_encoder(args.query_encoder, args.device)
         else:
             gallery.backbone(args.device)
-        table = NeighbourTable.build(list_queries(job.datasets), gallery, job.k)
+        table = NeighbourTable.build(list_photos(job.datasets), gallery, job.k)
         table.save(path)
         print(f"{path}: {len(table)} photos, {job.k} neighbours each, from {job.gallery}")
         rejected += table.rejected
     for _, reason in rejected[:_SHOWN]:
         print(f"  rejected {reason}", file=sys.stderr)
     return 1 if rejected else 0
-
-
-def read_config(path: str, options: list[str]) -> dict:
-    """The merged config as plain dicts, every key of which is checked; imports what its ``custom_imports`` names.
-
-    Raises:
-        ValueError: There is no such file, or a key, a type or an option is unknown.
-    """
-    from procrop.engine import launch
-
-    cfg = launch.read_config(path, None)
-    launch.finish_config(cfg, options)
-    return cfg.to_dict()
 
 
 def find_jobs(cfg: dict, k: int | None) -> dict[str, Job]:
@@ -95,62 +81,20 @@ def find_jobs(cfg: dict, k: int | None) -> dict[str, Job]:
         ValueError: Two datasets want one table from different galleries, or k is too small.
     """
     jobs: dict[str, Job] = {}
-    for loader in _LOADERS:
-        dataset = (cfg.get(loader) or {}).get("dataset")
-        for leaf in leaf_datasets(dataset):
-            for step in reference_steps(leaf):
-                wanted = int(step.get("k", 10))
-                if k is not None and k < wanted:
-                    raise ValueError(f"--k {k} is less than the {wanted} references that {loader} loads")
-                job = jobs.setdefault(step["table"], Job(step["gallery"], 0))
-                if job.gallery != step["gallery"]:
-                    raise ValueError(
-                        f"{step['table']}: wanted from two galleries, {job.gallery} and {step['gallery']}"
-                    )
-                job.k = k if k is not None else max(job.k, wanted)
-                job.datasets.append(leaf)
+    for loader, leaf, step in loading_steps(cfg, "LoadReferences"):
+        if not (step.get("gallery") and step.get("table")):
+            continue
+        wanted = int(step.get("k", 10))
+        if k is not None and k < wanted:
+            raise ValueError(f"--k {k} is less than the {wanted} references that {loader} loads")
+        job = jobs.setdefault(step["table"], Job(step["gallery"], 0))
+        if job.gallery != step["gallery"]:
+            raise ValueError(
+                f"{step['table']}: wanted from two galleries, {job.gallery} and {step['gallery']}"
+            )
+        job.k = k if k is not None else max(job.k, wanted)
+        job.datasets.append(leaf)
     return jobs
-
-
-def leaf_datasets(cfg: Any) -> Iterator[dict]:  # noqa: ANN401 (any config value)
-    """Datasets that read photos, out of wrappers such as ConcatDataset and RepeatDataset."""
-    if isinstance(cfg, list | tuple):
-        for part in cfg:
-            yield from leaf_datasets(part)
-    elif isinstance(cfg, dict):
-        inner = [cfg[key] for key in ("dataset", "datasets") if key in cfg]
-        if inner:
-            yield from leaf_datasets(inner)
-        else:
-            yield cfg
-
-
-def reference_steps(cfg: Any) -> Iterator[dict]:  # noqa: ANN401 (any config value)
-    """Every LoadReferences with gallery and table in a dataset's config."""
-    if isinstance(cfg, list | tuple):
-        for part in cfg:
-            yield from reference_steps(part)
-    elif isinstance(cfg, dict):
-        if str(cfg.get("type", "")).rpartition(".")[2] == "LoadReferences":
-            if cfg.get("gallery") and cfg.get("table"):
-                yield cfg
-            return
-        for part in cfg.values():
-            yield from reference_steps(part)
-
-
-def list_queries(datasets: list[dict]) -> list[tuple[str, str, str]]:
-    """(img_id, source_id, img_path) of every photo of the datasets."""
-    from procrop.registry import DATASETS
-
-    queries = []
-    for cfg in datasets:
-        bare = {key: value for key, value in cfg.items() if key != "references"}
-        dataset = DATASETS.build({**bare, "pipeline": []})
-        for i in range(len(dataset)):
-            record = dataset.get_data_info(i)
-            queries.append((record["img_id"], record["source_id"], record["img_path"]))
-    return queries
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -56,9 +56,12 @@ def train(args: argparse.Namespace) -> None:
     launch.check_outputs(cfg.work_dir)
     launch.check_data(cfg, ("train", "val"))
 
-    from procrop.engine.runner import CropRunner  # after the checks, which take less time than this import
+    with launch.sole_training(cfg.work_dir):
+        from procrop.engine.runner import (
+            CropRunner,
+        )  # after the checks, which take less time than this import
 
-    CropRunner.from_cfg(cfg).train()
+        CropRunner.from_cfg(cfg).train()
 
 
 def apply_options(cfg, args: argparse.Namespace) -> None:  # noqa: ANN001 (an mmengine Config, imported later)

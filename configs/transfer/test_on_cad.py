@@ -7,5 +7,6 @@ test_dataloader = dict(
         data_root="data/cad",
         split="val",
         references=dict(table="data/cad/neighbours_ava.npz"),
+        text=dict(folder="data/cad/text_blip"),
     ),
 )

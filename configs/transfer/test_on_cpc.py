@@ -7,6 +7,7 @@ test_dataloader = dict(
         data_root="data/cpc",
         split="val",
         references=dict(table="data/cpc/neighbours_ava.npz"),
+        text=dict(folder="data/cpc/text_blip"),
     ),
 )
 test_evaluator = [

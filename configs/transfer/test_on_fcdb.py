@@ -6,5 +6,6 @@ test_dataloader = dict(
         data_root="data/fcdb",
         split="test",
         references=dict(table="data/fcdb/neighbours_ava.npz"),
+        text=dict(folder="data/fcdb/text_blip"),
     ),
 )

@@ -1,6 +1,8 @@
 # FLMS as test set of a checkpoint that was trained on anything (docs/ablations.md):
 #   python tools/test.py configs/transfer/test_on_flms.py CHECKPOINT
-# Only what is tested: model and pipeline are the checkpoint's, as are k and `what` of the references, or their absence.
+# Only what is tested: model and pipeline are the checkpoint's, as are k and `what` of the references. A model without
+# references gets none, and one without text no text.
+_base_ = ["../_base_/text/blip_base.py"]  # of it, tools/text.py takes the encoder
 default_scope = "procrop"
 test_dataloader = dict(
     batch_size=1,
@@ -18,6 +20,7 @@ test_dataloader = dict(
             table="data/flms/neighbours_ava.npz",
             k=10,
         ),
+        text=dict(type="LoadTextTokens", folder="data/flms/text_blip"),
     ),
 )
 test_cfg = dict(type="TestLoop")

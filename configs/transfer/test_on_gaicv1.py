@@ -5,5 +5,6 @@ test_dataloader = dict(
         data_root="data/gaicv1",
         version="v1",
         references=dict(table="data/gaicv1/neighbours_ava.npz"),
+        text=dict(folder="data/gaicv1/text_blip"),
     ),
 )

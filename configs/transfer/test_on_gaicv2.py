@@ -8,6 +8,7 @@ test_dataloader = dict(
         version="v2",
         split="test",
         references=dict(table="data/gaicv2/neighbours_ava.npz"),
+        text=dict(folder="data/gaicv2/text_blip"),
     ),
 )
 test_evaluator = [

@@ -7,5 +7,6 @@ test_dataloader = dict(
         data_root="data/sacd",
         split="test",
         references=dict(table="data/sacd/neighbours_ava.npz"),
+        text=dict(folder="data/sacd/text_blip"),
     ),
 )

@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "crop_inferencer": ["CropInferencer"],
         "crop_result": ["CropResult", "Reference"],
         "live_references": ["GalleryMismatchError", "LiveReferences"],
+        "live_text": ["LiveText", "PhotoText", "TextMismatchError"],
     },
 )

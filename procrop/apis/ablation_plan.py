@@ -59,6 +59,11 @@ class TestSet:
         return variant.cfg if self.cfg is None else self.cfg
 
     @property
+    def title(self) -> str:
+        """For messages."""
+        return "its own test set" if self.cfg is None else self.name
+
+    @property
     def digest(self) -> str | None:
         """SHA-256 over the config."""
         return None if self.cfg is None else sha256_json(_plain(self.cfg))

@@ -29,7 +29,7 @@ class SamePhotos:
 
         evaluators = cfg.get("test_evaluator") or []
         evaluators = evaluators if isinstance(evaluators, list | tuple) else [evaluators]
-        settings = {**cfg["test_dataloader"]["dataset"], "pipeline": [], "references": None}
+        settings = {**cfg["test_dataloader"]["dataset"], "pipeline": [], "references": None, "text": None}
         with DefaultScope.overwrite_default_scope("procrop"):
             metrics = [METRICS.build(dict(evaluator)) for evaluator in evaluators]
             dataset = DATASETS.build(settings)

@@ -66,7 +66,7 @@ def markdown(
     Args:
         groups: The test sets.
         metrics: Keys of each.
-        open_runs: Name of each run without results -> why.
+        open_runs: Name of each training, or test of one, without results -> why, in one line.
         draws: How the intervals were made, in words.
     """
     parts = []
@@ -79,7 +79,7 @@ def markdown(
         if notes := _notes(group, draws):
             parts.append(notes)
     if open_runs:
-        rows = "\n".join(f"- {name}: {reason.splitlines()[0]}" for name, reason in open_runs.items())
+        rows = "\n".join(f"- {name}: {reason}" for name, reason in open_runs.items())
         parts.append(f"## Without results\n\n{rows}")
     return "\n\n".join(parts) + "\n"
 

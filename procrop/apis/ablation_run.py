@@ -1,11 +1,14 @@
 """One training of an ablation and its tests, in a folder of their own; what is finished is not done again."""
 
+import ctypes
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,20 @@ from procrop.io.atomic import write_json
 from .ablation_plan import Plan, TestSet, Variant
 
 ROOT = Path(__file__).resolve().parents[2]
-_TAIL = 6
+_TAIL, _LONGEST_TAIL = 6, 20
+TRAINING = "training"
 
 
 class RunFailed(Exception):
-    """A training or a test ended with an error; the message has the end of its log."""
+    """A training or tests ended with an error; the message has the end of the log.
+
+    Attributes:
+        reasons: What failed (TRAINING, or the name of a test set) -> one line that says why.
+    """
+
+    def __init__(self, message: str, reason: str | None = None, what: str = TRAINING) -> None:
+        super().__init__(message)
+        self.reasons = {what: reason or message.splitlines()[0]}
 
 
 class Interrupted(Exception):
@@ -68,15 +80,21 @@ class AblationRun:
             "seed": self.seed,
         }
 
+    @property
+    def changed(self) -> list[str]:
+        """Keys of the settings that are others than those of the results in the folder; none without results."""
+        found = _read(self.folder / "settings.json")
+        if found is None or found == self.settings:
+            return []
+        return [key for key, value in self.settings.items() if found.get(key) != value]
+
     def check(self) -> None:
         """Refuse results of other settings, which must not be taken for these.
 
         Raises:
             ValueError: The folder holds some.
         """
-        found = _read(self.folder / "settings.json")
-        if found is not None and found != self.settings:
-            changed = [key for key, value in self.settings.items() if found.get(key) != value]
+        if changed := self.changed:
             raise ValueError(
                 f"{self.folder}: holds results of other settings ({', '.join(changed)} changed since); "
                 "remove this folder to train it anew, or name another one: --out DIR"
@@ -112,10 +130,10 @@ class AblationRun:
         return self.trained and _read(self.test_folder(test) / "settings.json") == {"digest": test.digest}
 
     def run(self) -> None:
-        """Do what is missing.
+        """Do what is missing; a test that fails does not keep the later ones from being done.
 
         Raises:
-            RunFailed: The training or a test ended with an error.
+            RunFailed: The training or tests ended with an error.
             Interrupted: It was stopped.
         """
         self.check()
@@ -127,9 +145,17 @@ class AblationRun:
             self._call("train.py", self.variant.path, *where, *self._options())
             last = Path((self.folder / "train/last_checkpoint").read_text().strip())
             write_json(self.folder / "trained.json", {"last": last.name})
+        failures = []
         for test in self.plan.tests:
             if not self.tested(test):
-                self._test(test)
+                try:
+                    self._test(test)
+                except RunFailed as error:
+                    failures.append(RunFailed(f"{test.title}: {error}", *error.reasons.values(), test.title))
+        if failures:
+            together = RunFailed("\n".join(map(str, failures)))
+            together.reasons = {what: why for failure in failures for what, why in failure.reasons.items()}
+            raise together
 
     def _test(self, test: TestSet) -> None:
         folder = self.test_folder(test)
@@ -171,7 +197,9 @@ class AblationRun:
             raise Interrupted
         with open(log, "ab") as output:
             start = output.tell()
-            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env)
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env=env, preexec_fn=_end_with(os.getpid())
+            )
             code = self._process.wait()
         if self._stopped.is_set() or code in (130, -2):
             raise Interrupted
@@ -179,15 +207,39 @@ class AblationRun:
             with open(log, "rb") as file:
                 file.seek(start)
                 lines = file.read().decode("utf-8", "replace").strip().splitlines()
-            raise RunFailed("\n".join([f"{tool} ended with {code}; the end of {log}:", *lines[-_TAIL:]]))
+            tail, reason = _end(lines)
+            text = "\n".join([f"{tool} ended with {code}; the end of {log}:", *tail])
+            raise RunFailed(text, f"{tool} ended with {code}: {reason}")
 
     def stop(self) -> None:
         """Ask the process at work to end, as Ctrl-C does."""
-        import signal
-
         self._stopped.set()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
+
+
+def _end(lines: Sequence[str]) -> tuple[list[str], str]:
+    """The lines of a log to show, and the one that says why the tool ended: its last error, else its last line."""
+    errors = [i for i, line in enumerate(lines) if re.match(r"error\b.*:", line)]
+    if errors:
+        return list(lines[errors[-1] :][:_LONGEST_TAIL]), lines[errors[-1]].strip()
+    return list(lines[-_TAIL:]), lines[-1].strip() if lines else "without a word"
+
+
+def _end_with(parent: int) -> Callable[[], None] | None:
+    """What makes a new process end when the one that started it is killed; None where the system cannot do it."""
+    try:
+        prctl = ctypes.CDLL(None).prctl  # looked up before the fork, behind which little may be done
+    except (OSError, AttributeError, TypeError):
+        return None
+    set_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+
+    def prepare() -> None:
+        prctl(set_death_signal, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:  # killed in between
+            os._exit(1)
+
+    return prepare
 
 
 def _absolute(arg: object) -> str:

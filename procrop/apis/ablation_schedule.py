@@ -3,11 +3,11 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from .ablation_plan import Plan
-from .ablation_run import AblationRun, Interrupted, RunFailed
+from .ablation_run import TRAINING, AblationRun, Interrupted, RunFailed
 
 _EVERY = 60.0  # seconds between signs of life
 
@@ -24,7 +24,7 @@ def make_runs(plan: Plan, jobs: int = 1) -> list[AblationRun]:
     return [AblationRun(plan, variant, seed, threads) for seed in plan.seeds for variant in plan.variants]
 
 
-def execute(runs: Sequence[AblationRun], jobs: int = 1) -> dict[str, str]:
+def execute(runs: Sequence[AblationRun], jobs: int = 1) -> dict[str, RunFailed]:
     """Do what is missing of all runs.
 
     Args:
@@ -43,6 +43,8 @@ def execute(runs: Sequence[AblationRun], jobs: int = 1) -> dict[str, str]:
     missing = [run for run in runs if not run.finished]
     watch, failed = Watch(runs), {}
     watch.tell(f"{len(runs)} runs, {len(runs) - len(missing)} finished before")
+    for warning in missing_test_data(missing):
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
     with ThreadPoolExecutor(jobs) as pool:
         pending = {pool.submit(run.run): run for run in missing}
         try:
@@ -50,10 +52,10 @@ def execute(runs: Sequence[AblationRun], jobs: int = 1) -> dict[str, str]:
                 done, _ = wait(pending, timeout=_EVERY, return_when=FIRST_COMPLETED)
                 for future in done:
                     run = pending.pop(future)
-                    reason = _failure(future)
-                    if reason is not None:
-                        failed[run.name] = reason
-                    watch.tell(f"{run.name}: {'done' if reason is None else 'FAILED: ' + reason}")
+                    failure = _failure(future)
+                    if failure is not None:
+                        failed[run.name] = failure
+                    watch.tell(f"{run.name}: {'done' if failure is None else f'FAILED: {failure}'}")
                 if pending and not done:
                     watch.tell("at work")
         except (KeyboardInterrupt, Interrupted) as error:
@@ -64,13 +66,69 @@ def execute(runs: Sequence[AblationRun], jobs: int = 1) -> dict[str, str]:
     return failed
 
 
-def _failure(future: Future) -> str | None:
+def _failure(future: Future) -> RunFailed | None:
     """Why a run failed, or None; an interruption is passed on."""
     try:
         future.result()
-    except (RunFailed, ValueError, OSError) as error:
-        return str(error)
+    except RunFailed as error:
+        return error
+    except (ValueError, OSError) as error:
+        return RunFailed(str(error))
     return None
+
+
+def missing_test_data(runs: Sequence[AblationRun]) -> list[str]:
+    """What the tests that are to be done need and is not there, to be known before days of training.
+
+    Args:
+        runs: Those that are not finished.
+
+    Returns:
+        A message for each test set, or group of configs, whose photos, gallery or neighbour table is missing.
+    """
+    from mmengine.config import Config
+
+    from procrop.engine import launch
+
+    found: dict[tuple[str, str], str] = {}  # one of all configs that lack the same
+    for run in runs:
+        reads = bool(run.variant.cfg["test_dataloader"]["dataset"].get("references"))
+        for test in run.plan.tests:
+            if not run.tested(test):
+                try:
+                    cfg = Config(dict(test.of(run.variant)), filename=str(test.path or run.variant.path))
+                    launch.check_folders(cfg, (), ("test",), references=reads)
+                except launch.UsageError as error:
+                    where = "the test set of the configs" if test.cfg is None else test.title
+                    lacks = str(error).partition("\n")[0]
+                    found.setdefault((where, lacks), f"{where} cannot be tested on yet: {error}")
+    return list(found.values())
+
+
+def without_results(
+    runs: Sequence[AblationRun], failed: Mapping[str, RunFailed] | None = None
+) -> dict[str, str]:
+    """Trainings and tests without results -> why, in one line.
+
+    Args:
+        runs: All of the ablation.
+        failed: What `execute` gave.
+    """
+    found = {}
+    for run in runs:
+        if changed := run.changed:
+            found[run.name] = f"its results are of other settings ({', '.join(changed)} changed since)"
+            continue
+        reasons = failed[run.name].reasons if failed and run.name in failed else {}
+        if not run.trained:
+            found[run.name] = reasons.get(TRAINING, "not finished")
+            continue
+        for test in run.plan.tests:
+            if not run.tested(test):
+                found[f"{run.name} on {test.title}"] = reasons.get(test.title) or reasons.get(
+                    TRAINING, "not tested"
+                )
+    return found
 
 
 class Watch:

@@ -6,9 +6,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from procrop.apis.crop_jobs import CropJob, lies_in, plan_jobs
+from procrop.apis.job_captions import put_captions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 NAME = "crop"
 HELP = "Crop photos: writes the crops, crops.jsonl with a line per photo, and the contact sheet sheet.png."
-
-_MAX_STEM = 180  # bytes; leaves room for rank and suffix within the usual limit of 255
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--query-encoder",
         metavar="FILE",
         help="search the gallery with this distilled encoder (tools/distill_keys.py) instead of its own",
+    )
+    parser.add_argument(
+        "--caption",
+        metavar="TEXT",
+        help='what the crops are to show, e.g. "the dog and the boat" (all photos)',
+    )
+    parser.add_argument(
+        "--captions",
+        metavar="FILE",
+        help='captions of single photos: lines of {"id", "caption"} or {"path", "caption"}, or name<TAB>caption; '
+        "names are those below the input folder; --caption is for the others",
+    )
+    parser.add_argument("--no-text", action="store_true", help="crop as if the model had no text branch")
+    parser.add_argument(
+        "--text-encoder",
+        metavar="CONFIG",
+        help="config whose `text_encoder` says where the weights of the text encoder are (default: as in training)",
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     parser.add_argument(
@@ -58,19 +75,32 @@ def run(args: argparse.Namespace) -> int:
         ValueError: arguments that cannot be carried out.
     """
     out = Path(args.out)
+    _check_text_options(args)
     _check_out(out, [Path(name) for name in args.inputs], args.overwrite)
-    jobs = plan_jobs(args.inputs, out)
+    jobs, unknown = put_captions(plan_jobs(args.inputs, out), args.caption, args.captions)
     import importlib
 
     for module in args.modules:
         importlib.import_module(module)
     from procrop.apis.crop_inferencer import CropInferencer
+    from procrop.apis.text_config import read_text_config
 
-    inferencer = CropInferencer(args.checkpoint, args.gallery, args.device, args.k, args.query_encoder)
+    inferencer = CropInferencer(
+        args.checkpoint,
+        args.gallery,
+        args.device,
+        args.k,
+        args.query_encoder,
+        text=False if args.no_text else None,
+        text_encoder=None if args.text_encoder is None else read_text_config(args.text_encoder),
+    )
     inferencer.check_top_k(args.top_k)
+    inferencer.check_captions(job.caption for job in jobs)
     if args.overwrite:
         _remove_old(out)
     rejected, pages = write_crops(inferencer, jobs, out, args.top_k)
+    for name in unknown:
+        print(f"{_shown(args.captions)}: no photo {_shown(name)} in the input", file=sys.stderr)
     for path, reason in rejected:
         print(f"rejected: {_shown(path)}: {reason}", file=sys.stderr)
     print(
@@ -79,48 +109,6 @@ def run(args: argparse.Namespace) -> int:
         + f": {_shown(out / 'crops.jsonl')}, {', '.join(_shown(page) for page in pages)}"
     )
     return 1 if rejected else 0
-
-
-@dataclass(frozen=True)
-class CropJob:
-    """A photo to crop.
-
-    Attributes:
-        path: its file.
-        stem: where its crops go: ``crops/<stem>_<rank>.jpg``; unique among all jobs, also in upper and lower case.
-    """
-
-    path: Path
-    stem: str
-
-
-def plan_jobs(inputs: Sequence[str | os.PathLike], out: Path) -> list[CropJob]:
-    """List the photos of files and folders, each once, with names for their crops that never collide.
-
-    A folder's tree is mirrored below ``out/crops``. Photos in ``out`` are no input when ``out`` lies in the folder.
-    A named file is taken whatever its suffix, even if it is missing: it will be rejected when it is read.
-
-    Raises:
-        PhotoError: a folder holds no photo.
-    """
-    from procrop.io import list_photos
-
-    taken: set[str] = set()
-    seen: set[str] = set()
-    jobs = []
-    for name in inputs:
-        root = Path(name)
-        around = not _lies_in(root, out)  # else its photos were put there on purpose
-        found = [(path, path.relative_to(root)) for path in list_photos(root)] if root.is_dir() else []
-        for path, relative in found or [(root, Path(root.name))]:
-            real = os.path.abspath(path)
-            if real in seen or (found and around and _lies_in(path, out)):
-                continue
-            seen.add(real)
-            jobs.append(CropJob(path, _free_stem(relative, taken)))
-    if not jobs:
-        raise ValueError(f"all photos of the input lie in {out}, the folder for the crops; nothing is left")
-    return jobs
 
 
 def write_crops(
@@ -157,7 +145,7 @@ def write_crops(
             else:
                 _save_crops(photo, job, record, out)
             _append(records, record)
-            sheet.add(_sheet_row(result, photo, job))
+            sheet.add(_sheet_row(result, photo, job, inferencer.text is not None))
         os.fsync(records.fileno())
     os.replace(part, out / "crops.jsonl")
     return rejected, sheet.pages
@@ -171,7 +159,7 @@ def _crop(inferencer: "CropInferencer", job: CropJob, top_k: int) -> "tuple[Crop
         photo = read_photo(job.path)
     except PhotoError as error:
         return CropResult(os.fspath(job.path), rejected=error.reason), None
-    return inferencer.crop(photo, job.path, top_k), photo
+    return inferencer.crop(photo, job.path, top_k, caption=job.caption), photo
 
 
 def _save_crops(photo: "np.ndarray", job: CropJob, record: dict[str, Any], out: Path) -> None:
@@ -193,14 +181,17 @@ def _append(records: IO[str], record: dict[str, Any]) -> None:
     records.flush()
 
 
-def _sheet_row(result: "CropResult", photo: "np.ndarray | None", job: CropJob) -> Any:  # noqa: ANN401
+def _sheet_row(result: "CropResult", photo: "np.ndarray | None", job: CropJob, text: bool) -> Any:  # noqa: ANN401
     from procrop.visualization import SheetRow
 
     title = job.stem if "/" in job.stem else job.path.name
     if result.rejected is not None:
         return SheetRow(title, note=result.rejected)
     references = [(_thumbnail(ref.path), ref.score) for ref in result.references[:6]]
-    return SheetRow(title, photo, result.boxes, result.scores, references)
+    said = {}
+    if text:
+        said = dict(caption=result.caption or "", caption_source=result.caption_source or "")
+    return SheetRow(title, photo, result.boxes, result.scores, references, **said)
 
 
 def _thumbnail(path: str | None) -> "np.ndarray | None":
@@ -212,6 +203,15 @@ def _thumbnail(path: str | None) -> "np.ndarray | None":
         return None
 
 
+def _check_text_options(args: argparse.Namespace) -> None:
+    if not args.no_text:
+        return
+    for option in ("caption", "captions", "text_encoder"):
+        if getattr(args, option) is not None:
+            name = option.replace("_", "-")
+            raise ValueError(f"--no-text and --{name} contradict each other; leave one of them out")
+
+
 def _check_out(out: Path, inputs: Sequence[Path], overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out {_shown(out)} is a file; name a folder")
@@ -220,7 +220,7 @@ def _check_out(out: Path, inputs: Sequence[Path], overwrite: bool) -> None:
         folder = path if path.is_dir() else path.parent
         if path.is_dir() and _same(folder, out):
             raise ValueError(f"--out {_shown(out)} is the input folder too; name another folder")
-        if _lies_in(folder, crops):
+        if lies_in(folder, crops):
             raise ValueError(
                 f"{_shown(path)} lies where --out {_shown(out)} writes its crops; name another folder"
             )
@@ -236,7 +236,7 @@ def _remove_old(out: Path) -> None:
     if record.is_file():
         for name in _recorded_files(record):
             path = out / name
-            if _lies_in(path.parent, out / "crops"):
+            if lies_in(path.parent, out / "crops"):
                 path.unlink(missing_ok=True)
         record.unlink()
     for path in out.glob("sheet*.png"):
@@ -253,36 +253,8 @@ def _recorded_files(record: Path) -> Iterator[str]:
             continue  # not a line of ours
 
 
-def _free_stem(relative: Path, taken: set[str]) -> str:
-    """Take the photo's own name without suffix; where that is gone, with suffix, then numbered."""
-    folder = relative.parent.as_posix()
-    prefix = "" if folder == "." else f"{folder}/"
-    candidates = [relative.stem, relative.name]
-    for name in candidates:
-        stem = prefix + _short(name)
-        if stem.casefold() not in taken:
-            break
-    else:
-        number = 2
-        while f"{prefix}{_short(relative.name)}~{number}".casefold() in taken:
-            number += 1
-        stem = f"{prefix}{_short(relative.name)}~{number}"
-    taken.add(stem.casefold())
-    return stem
-
-
-def _short(name: str) -> str:
-    """Cut a name that would be too long with rank and suffix; whole characters stay whole."""
-    raw = os.fsencode(name)
-    return name if len(raw) <= _MAX_STEM else raw[:_MAX_STEM].decode("utf-8", "ignore")
-
-
 def _same(a: Path, b: Path) -> bool:
     return os.path.realpath(a) == os.path.realpath(b)
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _shown(path: str | os.PathLike) -> str:

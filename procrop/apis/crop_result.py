@@ -35,6 +35,8 @@ class CropResult:
         scores: (n,) float64 in [0, 1], falling.
         references: the gallery photos that were used, nearest first; empty for a model without retrieval.
         rejected: why the photo gave no crops, or None.
+        caption: the caption whose text tokens the model saw; None without text.
+        caption_source: "given", or "generated" by a caption model; None without text.
     """
 
     path: str
@@ -43,12 +45,14 @@ class CropResult:
     scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
     references: list[Reference] = field(default_factory=list)
     rejected: str | None = None
+    caption: str | None = None
+    caption_source: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, in the form of a line of ``crops.jsonl``.
 
-        ``path``; then either ``rejected``, or ``size`` [w, h], ``crops`` [{``box`` [x1, y1, x2, y2], ``score``}] and
-        ``references`` [{``id``, ``name``, ``score``, ``path``}].
+        ``path``; then either ``rejected``, or ``size`` [w, h], ``crops`` [{``box`` [x1, y1, x2, y2], ``score``}],
+        ``references`` [{``id``, ``name``, ``score``, ``path``}], ``caption``, ``caption_source``; null without text.
         """
         if self.rejected is not None:
             return {"path": self.path, "rejected": self.rejected}
@@ -60,7 +64,14 @@ class CropResult:
             {"id": ref.id, "name": ref.name, "score": round(ref.score, 6), "path": ref.path}
             for ref in self.references
         ]
-        return {"path": self.path, "size": list(self.size or ()), "crops": crops, "references": references}
+        return {
+            "path": self.path,
+            "size": list(self.size or ()),
+            "crops": crops,
+            "references": references,
+            "caption": self.caption,
+            "caption_source": self.caption_source,
+        }
 
     def to_json(self) -> str:
         """Return :meth:`to_dict` as one line of ASCII JSON (an undecodable file name stays reversible).

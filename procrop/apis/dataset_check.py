@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from procrop.datasets.records import CropSet
 
 _SHOWN = 5
+_OVERLOOKED = "mirrored or strongly cropped copies are not found"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gallery",
         metavar="DIR",
-        help="look for photos of the dataset that are in this gallery (reads all photos)",
+        help=f"look for photos of the dataset that are in this gallery (reads all photos; {_OVERLOOKED})",
     )
     parser.add_argument(
         "--gallery-photos", metavar="DIR", help="where the gallery's photos are, if they were moved"
     )
-    parser.add_argument("--against", metavar=SYNTAX, help="look for photos that are in this dataset, too")
+    parser.add_argument(
+        "--against", metavar=SYNTAX, help=f"look for photos that are in this dataset, too ({_OVERLOOKED})"
+    )
     parser.add_argument(
         "--similarity",
         type=float,
@@ -91,8 +94,9 @@ def check_dataset(
     """All checks that the arguments ask for, as JSON values.
 
     Returns:
-        ``dataset``, ``records``, ``photos``, ``crops``, ``problems`` and ``notes`` (reason -> places), and ``leaks``
-        (what it was compared with -> list of ``photo``, ``other``, ``how``, ``correlation``).
+        ``dataset``, ``records``, ``photos``, ``crops``, ``problems`` and ``notes`` (reason -> places), ``compared``
+        (what it was compared with -> how many photos that has), and ``leaks`` (the same, and "itself" -> list of
+        ``photo``, ``other``, ``how``, ``correlation``).
     """
     from procrop.datasets.checks import check_crops, find_leaks, find_twins, scan_photos
     from procrop.datasets.checks.set_checks import check_sizes
@@ -127,6 +131,7 @@ def check_dataset(
         "crops": sum(len(record.boxes) for record in found.records),
         "problems": problems,
         "notes": _notes(leaks, scan, others),
+        "compared": {name: len(other.names) for name, other in others.items()},
         "leaks": {name: [leak.to_json() for leak in found] for name, found in leaks.items()},
     }
 
@@ -204,9 +209,13 @@ def _notes(
 
 def report_lines(report: dict[str, Any], title: str, everything: bool = False) -> Iterable[str]:
     """The report for people, line by line."""
+    from procrop.datasets.checks.leakage import OTHER_PICTURE
     from procrop.visualization.fonts import printable
 
     yield f"{title}: {report['records']:,} records, {report['photos']:,} photos, {report['crops']:,} crops"
+    for where, photos in report["compared"].items():
+        found = sum(leak["how"] != OTHER_PICTURE for leak in report["leaks"][where])
+        yield f"{where}: {photos:,} photos compared, {f'{found:,}' if found else 'none'} found ({_OVERLOOKED})"
     for kind in ("problems", "notes"):
         for reason, places in report[kind].items():
             yield f"{'' if kind == 'problems' else 'note: '}{len(places):,} x {printable(reason)}"

@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=int, default=200, metavar="N", help="records shown (default: %(default)s)"
     )
     parser.add_argument(
-        "--crops", type=int, default=3, metavar="N", help="best crops drawn (default: %(default)s)"
+        "--crops",
+        type=int,
+        default=3,
+        metavar="N",
+        help="crops drawn, the best where they have scores (default: %(default)s)",
     )
     parser.add_argument(
         "--sort",
@@ -81,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
         write_html_sheet(out, title, note, _cards(pictures))
         pages = [out]
     else:
-        pages = _draw_pages(out / "sheet.png", title, pictures, args.crops)
+        ordered = any(record.scores is not None for record in records)
+        pages = _draw_pages(out / "sheet.png", title, pictures, args.crops, ordered)
     left_out = len(found.problems)
     print(
         f"{len(records):,} of {len(found):,} records shown"
@@ -202,11 +207,11 @@ def _cards(pictures: "Iterable[tuple[CropRecord, _Picture]]") -> Iterator:
 
 
 def _draw_pages(
-    path: Path, title: str, pictures: "Iterable[tuple[CropRecord, _Picture]]", crops: int
+    path: Path, title: str, pictures: "Iterable[tuple[CropRecord, _Picture]]", crops: int, ordered: bool
 ) -> list[Path]:
     from procrop.visualization import ContactSheet, SheetRow
 
-    with ContactSheet(path, crops, references=False, heading=title) as sheet:
+    with ContactSheet(path, crops, references=False, heading=title, ordered=ordered) as sheet:
         for record, picture in pictures:
             note = " · ".join((*picture.lines, *([picture.alarm] if picture.alarm else [])))
             sheet.add(

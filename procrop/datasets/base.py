@@ -1,5 +1,6 @@
 """What all datasets of annotated crops share: reproducible randomness and plain words about bad files."""
 
+import copy
 import hashlib
 import logging
 import random
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
 from procrop.io import PhotoError
@@ -38,6 +39,7 @@ class CropDataset(BaseDataset):
         references: config of a LoadReferences that runs before the pipeline; None = a model without references.
             (Beside the pipeline, not in it, so that a config overrides one key of it.) In test mode no reference
             is dropped at random.
+        text: likewise the config of a LoadTextTokens; None = a model without text.
         **kwargs: arguments of mmengine's BaseDataset: ``data_root``, ``pipeline``, ``test_mode``, ``indices``,
             ``lazy_init``, ``metainfo``, ``serialize_data`` and so on.
     """
@@ -49,6 +51,7 @@ class CropDataset(BaseDataset):
         seed: int = 0,
         skip_bad_photos: bool = False,
         references: dict | None = None,
+        text: dict | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
@@ -56,11 +59,9 @@ class CropDataset(BaseDataset):
         self.skip_bad_photos = skip_bad_photos
         # epoch and number of skipped samples, in memory that living workers see
         self._shared = torch.zeros(2, dtype=torch.int64).share_memory_()
-        if references is not None:
-            if kwargs.get("test_mode"):
-                references = {**references, "drop_prob": 0.0}
-            pipeline = [references, *pipeline]
-        super().__init__(pipeline=list(pipeline), **kwargs)
+        # references first: their draws are the same with text and without
+        self._contexts = [step for step in (references, text) if step is not None]
+        super().__init__(pipeline=self._with_contexts(pipeline, kwargs.get("test_mode", False)), **kwargs)
 
     @property
     def epoch(self) -> int:
@@ -75,6 +76,21 @@ class CropDataset(BaseDataset):
     def num_skipped(self) -> int:
         """How many times a sample was replaced because its files could not be loaded."""
         return int(self._shared[1])
+
+    def in_test_mode(self, pipeline: Sequence[dict | Callable]) -> "CropDataset":
+        """The same samples with another pipeline and nothing left to chance, e.g. to predict on training photos.
+
+        Annotations are shared, not copied; the references are those of this dataset.
+        """
+        other = copy.copy(self)
+        other.test_mode = True
+        other.pipeline = Compose(self._with_contexts(pipeline, test_mode=True))
+        return other
+
+    def _with_contexts(self, pipeline: Sequence[dict | Callable], test_mode: bool) -> list[dict | Callable]:
+        """The pipeline behind the steps that load references and text, if there are any."""
+        chance = dict(drop_prob=0.0) if test_mode else {}
+        return [*({**step, **chance} for step in self._contexts), *pipeline]
 
     def check_files(self) -> None:
         """See within a moment whether the files are there; for a dataset made with ``lazy_init``, which reads none.

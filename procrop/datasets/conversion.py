@@ -17,6 +17,7 @@ from .problems import Problems
 from .records import CropRecord, CropSet
 
 PHOTO_MODES = ("copy", "link", "none")
+_SPLIT = "the split"
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Conversion:
         files: Photos and masks that were copied or linked.
         left_out: Ids of records that are not in the new files.
         lost: What the new files do not keep of the records in them -> ids, found by reading the files again.
-        reasons: What the format itself said when it wrote them.
+        reasons: Why: what the format itself said when it wrote them, and which splits it has.
         missing: Photos and masks that were to be copied or linked and are not there, or links out of the dataset.
     """
 
@@ -99,6 +100,7 @@ def _write(found: CropSet, target: DatasetSpec, stage: Path) -> tuple[Conversion
     for old, new in pairs:
         for kind in _differences(old, new, target.split):
             lost.setdefault(kind, []).append(old.img_id)
+    _add_split_reasons(lost.get(_SPLIT, []), target, reasons)
     done = Conversion(
         records=len(again),
         crops=sum(len(record.boxes) for record in again.records),
@@ -107,6 +109,18 @@ def _write(found: CropSet, target: DatasetSpec, stage: Path) -> tuple[Conversion
         reasons=reasons,
     )
     return done, [old for old, _ in pairs]
+
+
+def _add_split_reasons(ids: list[str], target: DatasetSpec, reasons: Problems) -> None:
+    """Say which splits a format has, of records whose split was lost and of which it did not say so itself."""
+    said = {place for place, reason in reasons.entries if "splits" in reason}
+    known = " and ".join(target.reader.splits)
+    for img_id in ids:
+        if img_id not in said:
+            title = target.reader.title
+            reasons.add(
+                img_id, f"{title} has the splits {known} alone" if known else f"{title} has no splits"
+            )
 
 
 def _pairs(old: list[CropRecord], new: list[CropRecord]) -> list[tuple[CropRecord, CropRecord]]:
@@ -143,7 +157,7 @@ def _differences(old: CropRecord, new: CropRecord, split: str | None) -> Iterato
     if set(old.tags) - set(new.tags):
         yield "tags"
     if split is None and old.extra.get("split") not in (None, new.extra.get("split")):
-        yield "the split"
+        yield _SPLIT
     extra = set(old.extra) - set(new.extra) - {"split"}
     if extra:
         yield f"further fields ({', '.join(sorted(extra))})"

@@ -6,6 +6,7 @@ place to write to is not usable; 130 Ctrl-C.
 Nothing is imported here that the checks can do without: mmengine's hooks alone cost more than torch does.
 """
 
+import contextlib
 import copy
 import os
 import re
@@ -24,6 +25,7 @@ from procrop.engine.checkpoint import CheckpointError, load_checkpoint_file
 from procrop.engine.config_text import checkpoint_config
 from procrop.engine.config_validation import ConfigError, merge_cfg_options, validate_config
 from procrop.engine.quiet import quieten
+from procrop.io.lock import FolderLock, FolderLockedError
 from procrop.registry import DATASETS
 
 
@@ -76,16 +78,19 @@ def finish_config(cfg: Config, options: Sequence[str]) -> None:
     validate_config(cfg)
 
 
-def check_folders(cfg: Config, options: Sequence[str], splits: Sequence[str]) -> None:
+def check_folders(
+    cfg: Config, options: Sequence[str], splits: Sequence[str], references: bool = False
+) -> None:
     """See whether the data are there at all, before the config is validated, which takes longer.
 
     Args:
         cfg: The config as read; it is not changed.
         options: ``--cfg-options``.
         splits: Of ``"train"``, ``"val"``, ``"test"``.
+        references: See whether the gallery and the neighbour table are there, too.
 
     Raises:
-        UsageError: The files of a dataset are not there; the message is the dataset's own.
+        UsageError: The files of a dataset are not there; the message is the dataset's own. Or its references are not.
     """
     if options:
         try:
@@ -95,14 +100,17 @@ def check_folders(cfg: Config, options: Sequence[str], splits: Sequence[str]) ->
     _enter_scope(cfg)
     for _, dataset in _datasets(cfg, splits):
         try:
-            bare = DATASETS.build({**dataset, "pipeline": [], "references": None, "lazy_init": True})
-            check = bare.check_files
+            bare = {**dataset, "pipeline": [], "references": None, "text": None, "lazy_init": True}
+            check = DATASETS.build(bare).check_files
         except Exception:  # an unknown type or key, or another kind of dataset: checked in full later
             continue
         try:
             check()
         except DatasetNotFoundError as error:
             raise UsageError(f"{error}{_needed_next(cfg, dataset)}") from error
+        if references and (missing := _needed_next(cfg, dataset)):
+            paths = ", ".join(str(dataset["references"].get(key)) for key in ("gallery", "table"))
+            raise UsageError(f"the references of its photos are not complete ({paths}){missing}")
 
 
 def check_outputs(folder: str | os.PathLike, files: Sequence[str | os.PathLike | None] = ()) -> None:
@@ -132,6 +140,30 @@ def _check_writable(folder: Path, target: Path) -> None:
         raise UsageError(f"{target}: cannot be made, since {present} is a file; name another place")
     if not os.access(present, os.W_OK | os.X_OK):
         raise UsageError(f"{target}: {present} cannot be written to; name another place")
+
+
+@contextlib.contextmanager
+def sole_training(folder: str | os.PathLike) -> Iterator[None]:
+    """Hold a work folder while it is being trained in; of a distributed run, process 0 does it for all.
+
+    The lock of a training that was killed is taken over; on another host, once it was silent for ten minutes.
+
+    Raises:
+        UsageError: On entry, when another process is training there.
+    """
+    if int(os.environ.get("RANK", "0")):
+        yield
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(FolderLock(Path(folder, "train.lock"), beat=60))
+        except FolderLockedError as error:
+            raise UsageError(
+                f"{folder}: still being trained by {error.holder or 'a process that has just begun'}; wait for it, "
+                f"or end it and try again. If you are sure that it is gone, remove {Path(folder, 'train.lock')}"
+            ) from error
+        yield
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
@@ -172,8 +204,8 @@ def _datasets(cfg: Config, splits: Sequence[str]) -> Iterator[tuple[str, dict]]:
 
 
 def _needed_next(cfg: Config, dataset: dict) -> str:
-    """Lines about the gallery and the table that a dataset's references need too, if they are missing."""
-    references = dataset.get("references") or {}
+    """Lines about what a dataset's references and text need too, if it is missing: gallery, table, text folder."""
+    references, text = dataset.get("references") or {}, (dataset.get("text") or {}).get("folder")
     gallery, table, config = references.get("gallery"), references.get("table"), cfg.filename or "CONFIG"
     missing = []
     if gallery and not Path(gallery).is_dir():
@@ -181,7 +213,10 @@ def _needed_next(cfg: Config, dataset: dict) -> str:
         missing.append(f"a gallery of reference photos: {command}")
     if table and not Path(table).is_file():
         missing.append(f"its neighbour table: python tools/neighbours.py {config}")
-    return "".join(f"\n{word} {text}" for word, text in zip(("Next it needs", "Then"), missing, strict=False))
+    if text and not Path(text).is_dir():
+        missing.append(f"captions and text tokens: python tools/text.py build {config}")
+    words = ("Next it needs", "Then", "Then")
+    return "".join(f"\n{word} {what}" for word, what in zip(words, missing, strict=False))
 
 
 def check_device(device: str, amp: bool = False) -> None:

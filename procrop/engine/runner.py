@@ -14,8 +14,8 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from procrop.engine import distributed
 from procrop.engine.checkpoint import CheckpointError, install_safe_loading, load_weights
 from procrop.engine.config_text import checkpoint_config
+from procrop.engine.context_shapes import fill_context_shapes
 from procrop.engine.quiet import quieten
-from procrop.engine.reference_shape import fill_reference_shapes
 from procrop.engine.resume import config_changes, find_resumable_checkpoint
 from procrop.engine.run_config import RunConfig
 
@@ -36,8 +36,8 @@ class CropRunner(Runner):
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> "CropRunner":
-        """Build from a config whose model may leave the shape of its reference tokens to the gallery."""
-        fill_reference_shapes(cfg)
+        """Build from a config whose model may leave the shapes of its context tokens to gallery and text folder."""
+        fill_context_shapes(cfg)
         return super().from_cfg(cfg)
 
     def setup_env(self, env_cfg: dict) -> None:

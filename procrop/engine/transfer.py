@@ -19,10 +19,10 @@ def is_test_part(cfg: Config) -> bool:
 def with_test_part(trained: Config, part: Config) -> Config:
     """Put the test set of one config into another.
 
-    Dataset, gallery, table and evaluators are the part's. The pipeline is that of the trained model's own test, since
-    the model needs photos of that size, as are ``k`` and ``what`` of the references; a model without references gets
-    none. Annotated crops are given to the model only where an evaluator asks how it ranks them: anywhere else they
-    would be the answer.
+    Dataset, gallery, table, text folder and evaluators are the part's. The pipeline is that of the trained model's own
+    test, since the model needs photos of that size, as are ``k`` and ``what`` of the references; a model without
+    references gets none, and one without text no text. Annotated crops are given to the model only where an evaluator
+    asks how it ranks them: anywhere else they would be the answer.
 
     Args:
         trained: The merged config of a checkpoint; it is not changed.
@@ -48,6 +48,7 @@ def with_test_part(trained: Config, part: Config) -> Config:
     if not dataset.get("pipeline"):
         dataset.pipeline = copy.deepcopy(own.pipeline)
     dataset.references = _references(own.get("references"), dataset.get("references"))
+    dataset.text = _text(own.get("text"), dataset.get("text"))
     if not any(_type(evaluator) == _SCORES_GIVEN_CROPS for evaluator in _as_list(cfg.get("test_evaluator"))):
         for step in dataset.pipeline:
             if step.get("candidates") == "annotated":
@@ -61,6 +62,13 @@ def _references(own: dict | None, given: dict | None) -> dict | None:
         return None
     kept = {key: own[key] for key in _OF_MODEL if key in own}
     return {**copy.deepcopy(given or own), **kept}
+
+
+def _text(own: dict | None, given: dict | None) -> dict | None:
+    """The part's text, or the model's own, which says what it lacks; None for a model without text."""
+    if not own or own.get("folder", "") is None:
+        return None
+    return copy.deepcopy(given or own)
 
 
 def _type(component: dict) -> str:

@@ -119,6 +119,14 @@ def read_manifest(folder: str | os.PathLike, kind: str, version: int, name: str 
     return manifest
 
 
+def manifest_kind(folder: str | os.PathLike) -> str | None:
+    """What a folder's manifest says that the folder is; None without a manifest that can be read."""
+    try:
+        return str(json.loads((Path(folder) / MANIFEST_NAME).read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def verify_manifest(folder: str | os.PathLike) -> list[str]:
     """Compare every file of a folder with its manifest.
 

@@ -1,23 +1,24 @@
-"""CLIP's image tower out of published files: transformers' layout or OpenCLIP's, into the network of
-transformers."""
+"""CLIP out of published files into the network of transformers: its image tower from transformers' layout or
+OpenCLIP's, both towers from transformers'."""
 
-import json
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from .hub_files import published_file, read_model_description
 from .weights import load_strict, read_state
 
 if TYPE_CHECKING:
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    from transformers import CLIPModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
+_KIND = "a CLIP"
 _FILES = ("model.safetensors", "pytorch_model.bin")
 # the rest of a whole CLIP, and the indices that old transformers stored among the weights
 _NOT_IMAGE = ("text_model.", "text_projection.", "logit_scale", "logit_bias")
 _INDICES = "vision_model.embeddings.position_ids"
+_TEXT_INDICES = "text_model.embeddings.position_ids"
 # most published towers have heads of 64 channels; ViT-H and larger say otherwise in `config`
 _HEAD_WIDTH = 64
 _LAYERS = {
@@ -43,10 +44,38 @@ def load_clip(
         FileNotFoundError: The files are not there, with the command that fetches them.
         ValueError: They are not weights of a CLIP image tower.
     """
-    config = _read_config(_published_file(model, ("config.json",), revision, local_files_only))
-    path = _published_file(model, _FILES, revision, local_files_only)
+    config = _read_config(published_file(model, ("config.json",), revision, local_files_only, _KIND))
+    path = published_file(model, _FILES, revision, local_files_only, _KIND)
     state = {k: v for k, v in read_state(path).items() if not k.startswith(_NOT_IMAGE) and k != _INDICES}
     return _filled(config, state, path)
+
+
+def load_clip_towers(model: str, revision: str | None = None, local_files_only: bool = True) -> "CLIPModel":
+    """Load both towers and their projections from a folder or a hub name; see `load_clip` for the arguments.
+
+    Raises:
+        FileNotFoundError: The files are not there, with the command that fetches them.
+        ValueError: They are not weights of a whole CLIP.
+    """
+    from transformers import CLIPConfig, CLIPModel
+
+    described = published_file(model, ("config.json",), revision, local_files_only, _KIND)
+    raw = read_model_description(described)
+    if raw.get("model_type") != "clip" or not {"text_config", "vision_config"} <= raw.keys():
+        raise ValueError(
+            f"{described}: describes a model of type {raw.get('model_type')!r}; a whole CLIP, image and text, is "
+            "needed, such as openai/clip-vit-base-patch32"
+        )
+    config = CLIPConfig.from_dict(raw)
+    path = published_file(model, _FILES, revision, local_files_only, _KIND)
+    state = {k: v for k, v in read_state(path).items() if k not in (_INDICES, _TEXT_INDICES)}
+    network = CLIPModel(config).float()
+    what = (
+        f"a CLIP (image width {config.vision_config.hidden_size}, text width {config.text_config.hidden_size}, "
+        f"{config.projection_dim} outputs)"
+    )
+    load_strict(network, state, path, what, "give the files of a CLIP with both towers")
+    return network
 
 
 def load_open_clip(path: str | os.PathLike, config: dict) -> "CLIPVisionModelWithProjection":
@@ -76,20 +105,6 @@ def load_open_clip(path: str | os.PathLike, config: dict) -> "CLIPVisionModelWit
     return _filled(CLIPVisionConfig(**{**sizes, **config}), _from_open_clip(state), path)
 
 
-def _published_file(model: str, names: Sequence[str], revision: str | None, local_files_only: bool) -> str:
-    """Path of the first of ``names`` that the folder or the hub repository has."""
-    from transformers.utils import cached_file
-
-    for name in names:
-        try:
-            path = cached_file(model, name, revision=revision, local_files_only=local_files_only)
-        except OSError:
-            continue
-        if path is not None:
-            return path
-    raise _missing(model, revision, " or ".join(names))
-
-
 def _read_config(path: str) -> "CLIPVisionConfig":
     """The image tower's part of a ``config.json``.
 
@@ -97,12 +112,8 @@ def _read_config(path: str) -> "CLIPVisionConfig":
     """
     from transformers import CLIPVisionConfig
 
-    try:
-        with open(path, encoding="utf-8") as file:
-            raw = json.load(file)
-        kind = raw.get("model_type")
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: not the description of a model ({error}); fetch it again") from error
+    raw = read_model_description(path)
+    kind = raw.get("model_type")
     if kind == "clip_vision_model":
         return CLIPVisionConfig.from_dict(raw)
     if kind != "clip" or "vision_config" not in raw:
@@ -112,16 +123,6 @@ def _read_config(path: str) -> "CLIPVisionConfig":
     own = raw["vision_config"]
     return CLIPVisionConfig.from_dict(
         {**own, "projection_dim": raw.get("projection_dim", own.get("projection_dim"))}
-    )
-
-
-def _missing(model: str, revision: str | None, what: str) -> FileNotFoundError:
-    if os.path.isdir(model):
-        return FileNotFoundError(f"{model}: the folder has no {what}; a CLIP saved by transformers is needed")
-    pin = "" if revision is None else f" --revision {revision}"
-    return FileNotFoundError(
-        f"{model}: no such folder, and no {what} under this name in the local hub cache; fetch it once with "
-        f"`hf download {model}{pin}` (huggingface-cli in older installations), or give local_files_only=False"
     )
 
 

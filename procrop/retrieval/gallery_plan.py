@@ -1,7 +1,6 @@
 """What a gallery build will do: the photos, their names, and the folder it writes to."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from procrop.io.manifest import MANIFEST_NAME, sha256_file
+from procrop.io.manifest import MANIFEST_NAME, manifest_kind, sha256_file
 from procrop.io.photo import list_photos
 from procrop.structures.boxes import normalise_boxes, xyxy_to_cxcywh
 
@@ -117,7 +116,7 @@ def prepare_folder(folder: Path, photo_root: Path, allowed: str = KIND) -> None:
         GalleryError: The folder cannot be used; the message says why.
     """
     if folder.is_dir():
-        kind = _manifest_kind(folder)
+        kind = manifest_kind(folder)
         if kind not in (None, allowed):
             raise GalleryError(f"{folder}: holds a {kind}; choose another folder for the gallery")
         if kind is None and (foreign := _foreign_names(folder)):
@@ -130,13 +129,6 @@ def prepare_folder(folder: Path, photo_root: Path, allowed: str = KIND) -> None:
         raise GalleryError(
             f"{folder}: cannot be written ({error.strerror}); choose another folder"
         ) from error
-
-
-def _manifest_kind(folder: Path) -> str | None:
-    try:
-        return str(json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))["kind"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _foreign_names(folder: Path) -> list[str]:

@@ -1,13 +1,12 @@
 """What every process that takes part in a build does: plan, hash, encode what is missing, under a lock."""
 
-import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from procrop.io.lock import FolderLock, FolderLockedError
+from procrop.io import writing
 
 from .backbones.base import RetrievalBackbone
 from .gallery_cost import GalleryCost, check_space, estimate_cost
@@ -18,18 +17,6 @@ from .gallery_plan import plan_photos, prepare_folder
 from .gallery_reuse import EncodedPhotos
 from .gallery_shards import ShardFolder, shard_name
 from .gallery_writer import ShardWriter
-
-_FULL = "free some space"
-_DENIED = "make it writable"
-_REMEDIES = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: _FULL,
-    errno.EROFS: _DENIED,
-    errno.EACCES: _DENIED,
-    errno.EPERM: _DENIED,
-    errno.EIO: "see to the disk",
-}
 
 
 class GalleryWork:
@@ -152,33 +139,6 @@ def find_shard(folder: Path, plan: str) -> ShardFolder | None:
     return next((shards for shards in shard_folders(folder) if shards.find(plan) is not None), None)
 
 
-@contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock; say clearly what went wrong when the folder cannot be written.
-
-    Raises:
-        GalleryError: Another process writes there, or nothing can be written there.
-        OSError: The disk is full or failed in the middle; the message says how to go on.
-    """
-    lock = FolderLock(folder / LOCK_FILE)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.__enter__()
-    except FolderLockedError as error:
-        raise GalleryError(str(error)) from error
-    except OSError as error:
-        raise GalleryError(
-            f"{folder}: cannot be written ({error.strerror}); choose another folder"
-        ) from error
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _REMEDIES:
-            raise
-        raise OSError(
-            error.errno,
-            f"{error.strerror}: {error.filename or folder} cannot be written. What is finished is kept: "
-            f"{_REMEDIES[error.errno]} and run the same build again",
-        ) from error
-    finally:
-        lock.__exit__(None, None, None)
+def writing_to(folder: Path) -> AbstractContextManager[None]:
+    """Hold the lock of a gallery's folder; see `procrop.io.writing`, which raises GalleryErrors here."""
+    return writing.writing_to(folder, LOCK_FILE, GalleryError)

@@ -28,7 +28,7 @@ class CropDataSample(BaseDataElement):
 
     Metainfo: ``img_path`` (str), ``img_id`` (str), ``source_id`` (str), ``ori_shape`` (h, w) of the upright
     original photo, ``img_shape`` (h, w) of the resized, unpadded one, ``scale_factor`` (w, h) = resized /
-    original.
+    original, ``caption`` (str) of a photo with text tokens.
 
     Two frames occur: training targets are in pixels of the resized photo, everything that is reported is in
     pixels of the upright original.
@@ -52,6 +52,11 @@ class CropDataSample(BaseDataElement):
         "Given boxes to be scored: bboxes (c, 4) float xyxy in pixels of the resized photo; if they are the annotated "
         "crops, rows (c,) int64, each row of gt_crops once.",
     )
+    lesser_crops: InstanceData = _field(
+        "lesser_crops",
+        InstanceData,
+        "Crops that the best annotated crop ranks above: bboxes (m, 4) float32 xyxy in pixels of the resized photo.",
+    )
     references: InstanceData = _field(
         "references",
         InstanceData,
@@ -64,7 +69,11 @@ class CropDataSample(BaseDataElement):
         Tensor,
         "What a ranker gives to each row of gt_crops: (n,) float; absent for a model that only proposes crops.",
     )
-    text_tokens: Tensor = _field("text_tokens", Tensor, "Image-text tokens (m', d_t) float.")
+    text_tokens: Tensor = _field(
+        "text_tokens",
+        Tensor,
+        "Image-text tokens (m', d_t) float16, without padding; absent for a photo without text.",
+    )
     condition: BaseDataElement = _field(
         "condition",
         BaseDataElement,

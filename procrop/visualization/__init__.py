@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "comparison_sheet": ["ComparisonRow", "ComparisonSheet", "ShownNeighbour"],
         "contact_sheet": ["ContactSheet", "SheetRow"],
         "crop_overlay": ["cut_crop", "draw_crops", "rank_colour"],
-        "fonts": ["fit_text", "load_font"],
+        "fonts": ["fit_text", "load_font", "wrap_text"],
         "model_sheet": ["ModelCrops", "ModelRow", "ModelSheet"],
     },
 )

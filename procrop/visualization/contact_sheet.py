@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
+from procrop.visualization.caption_strip import caption_strip
 from procrop.visualization.crop_overlay import cut_crop, draw_crops, rank_colour, scale_to_fit
 from procrop.visualization.fonts import load_font
 from procrop.visualization.paged_sheet import (
@@ -25,6 +26,7 @@ _HEIGHT = 240  # of every picture in a row; references share it in two lines
 _PHOTO_WIDTH, _CROP_WIDTH, _REFERENCE_WIDTH = 400, 300, 132
 _REFERENCE_COLUMNS, _REFERENCE_GAP = 3, 10
 _MAX_CROPS, _MAX_REFERENCES = 5, 6
+_BELOW_CAPTION = 6  # pixels between a photo's caption and the pictures
 
 
 @dataclass
@@ -39,6 +41,8 @@ class SheetRow:
         references: (thumbnail (h, w, 3) uint8 or None when its file is gone, similarity) of each, nearest first.
         note: a line in place of the pictures, why the photo was rejected; beside pictures, one behind the title.
         subject: (4,) xyxy of what the crops are for, or None.
+        caption: what is said of the photo; "" writes that there is no caption, None writes nothing.
+        caption_source: "given" or "generated".
     """
 
     title: str
@@ -48,6 +52,8 @@ class SheetRow:
     references: Sequence[tuple[np.ndarray | None, float]] = ()
     note: str = ""
     subject: np.ndarray | None = None
+    caption: str | None = None
+    caption_source: str = ""
 
 
 class ContactSheet(PagedSheet):
@@ -61,6 +67,7 @@ class ContactSheet(PagedSheet):
         references: whether the rows have a column of references (6 are shown of each).
         rows_per_page: rows of a full page.
         heading: title of every page.
+        ordered: whether the crops of a row are in an order, so that the first ones are the best.
     """
 
     def __init__(
@@ -70,10 +77,11 @@ class ContactSheet(PagedSheet):
         references: bool = True,
         rows_per_page: int = 24,
         heading: str = "ProCrop",
+        ordered: bool = True,
     ) -> None:
         super().__init__(path, rows_per_page, heading)
         self.crops = max(1, min(crops, _MAX_CROPS))
-        self.references = references
+        self.references, self.ordered = references, ordered
 
     @property
     def width(self) -> int:
@@ -94,8 +102,14 @@ class ContactSheet(PagedSheet):
 
     def _draw_row(self, row: SheetRow) -> Image.Image:
         size = row.note or f"{row.photo.shape[1]} × {row.photo.shape[0]}"
-        canvas, draw = self.blank_row(TITLE + _HEIGHT + CAPTION + 2 * GAP, row.title, size)
-        top = GAP + TITLE
+        said = None
+        if row.caption is not None:
+            said = caption_strip(row.caption, row.caption_source, self.width - 2 * MARGIN)
+        extra = 0 if said is None else said.height + _BELOW_CAPTION
+        canvas, draw = self.blank_row(TITLE + extra + _HEIGHT + CAPTION + 2 * GAP, row.title, size)
+        if said is not None:
+            canvas.paste(said, (MARGIN, GAP + TITLE - _BELOW_CAPTION))
+        top = GAP + TITLE + extra
         scores = None if row.scores is None else row.scores[: self.crops]
         room = (_PHOTO_WIDTH, _HEIGHT)
         shown = draw_crops(row.photo, row.boxes[: self.crops], scores, room, row.subject)
@@ -105,7 +119,7 @@ class ContactSheet(PagedSheet):
             left = self._crop_left(rank)
             canvas.paste(crop, (left, top))
             score = None if scores is None else float(scores[rank])
-            _draw_caption(draw, (left, top + crop.height), rank, box, score)
+            _draw_score(draw, (left, top + crop.height), rank, box, score)
         if self.references:
             self._draw_references(canvas, draw, row.references, top)
         return canvas
@@ -126,7 +140,7 @@ class ContactSheet(PagedSheet):
             draw.text((left, upper + height + 13), f"{score:.3f}", INK, font, anchor="lm")
 
     def draw_columns(self, draw: ImageDraw.ImageDraw) -> None:
-        columns = [(MARGIN, "photo with its best crops")]
+        columns = [(MARGIN, "photo with its best crops" if self.ordered else "photo with crops, in no order")]
         columns += [(self._crop_left(rank), f"crop {rank + 1}") for rank in range(self.crops)]
         if self.references:
             columns.append((self._reference_left(), "references used, with similarity"))
@@ -138,7 +152,7 @@ def _reference_span() -> int:
     return _REFERENCE_COLUMNS * (_REFERENCE_WIDTH + _REFERENCE_GAP) - _REFERENCE_GAP
 
 
-def _draw_caption(
+def _draw_score(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], rank: int, box: np.ndarray, score: float | None
 ) -> None:
     """Write a crop's score and size under it, behind a square in the colour of its frame."""

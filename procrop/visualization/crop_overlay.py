@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from procrop.visualization.caption_strip import caption_strip
 from procrop.visualization.fonts import load_font
 
 # told apart by colour-blind readers too, and seen on dark and on bright photos (each line has a white rim)
@@ -65,6 +66,8 @@ def draw_crops(
     room: tuple[int, int] | None = None,
     subject: np.ndarray | None = None,
     labels: bool = True,
+    caption: str | None = None,
+    caption_source: str = "",
 ) -> np.ndarray:
     """Draw crops as coloured frames with rank and score, the best one on top.
 
@@ -76,9 +79,11 @@ def draw_crops(
             None keeps the photo's size.
         subject: (4,) xyxy in pixels of ``photo``: the box of what the crops are for, drawn dashed; or None.
         labels: whether ranks and scores are written at all.
+        caption: what is said of the photo, written into a strip below it; "" writes that there is no caption.
+        caption_source: "given" or "generated".
 
     Returns:
-        (h, w, 3) uint8 RGB; ``photo`` itself is left as it was.
+        (h, w, 3) uint8 RGB, higher by the strip where there is one; ``photo`` itself is left as it was.
     """
     image = scale_to_fit(photo, room) if room else Image.fromarray(photo)
     boxes = _boxes_in(image, photo, boxes)
@@ -96,7 +101,10 @@ def draw_crops(
         text = str(rank + 1) if scores is None else f"{rank + 1}  {scores[rank]:.2f}"
         frame = _whole_pixels(box, image.width, image.height)
         _draw_label(draw, frame, text, rank_colour(rank), unit, taken, image.size)
-    return np.asarray(image)
+    if caption is None:
+        return np.asarray(image)
+    strip = caption_strip(caption, caption_source, image.width, round(13 * unit), round(4 * unit))
+    return np.concatenate([np.asarray(image), np.asarray(strip)])
 
 
 def outline_boxes(

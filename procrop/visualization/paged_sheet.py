@@ -13,9 +13,8 @@ from procrop.io import atomic_write, write_text
 from procrop.visualization.crop_overlay import scale_to_fit
 from procrop.visualization.fonts import fit_text, load_font
 from procrop.visualization.html_page import HTML_SUFFIXES, html_page
+from procrop.visualization.palette import ABSENT, ALARM, GREY, INK, LINE, PAPER
 
-PAPER, INK, GREY, LINE = (251, 251, 249), (27, 27, 27), (95, 99, 104), (221, 221, 217)
-ABSENT, ALARM = (236, 236, 232), (168, 32, 20)
 MARGIN, GAP, TITLE, CAPTION = 32, 18, 34, 26
 HEADER = 92
 

@@ -35,10 +35,11 @@ TRAIN = """
         code = int(trouble.read_text())
         trouble.unlink()
         print("error: the disk is full")
+        print("\\n".join(f"Get it by command {i}" for i in range(9)))
         sys.exit(code)
 """
 TEST = """
-    import argparse, shutil
+    import argparse, shutil, sys
     from pathlib import Path
     parser = argparse.ArgumentParser()
     parser.add_argument("paths", nargs="+")
@@ -47,6 +48,9 @@ TEST = """
     args = parser.parse_args()
     here, work = Path(__file__).parents[1], Path(args.work_dir)
     name, seed = Path(args.paths[-1]).read_text().split()
+    trouble = here / f"{Path(args.paths[0]).stem}.trouble"
+    if len(args.paths) > 1 and trouble.exists():
+        sys.exit(trouble.read_text())
     with open(here / "calls.txt", "a") as calls:
         print("test", name, seed, *[Path(path).stem for path in args.paths[:-1]], file=calls)
     work.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,15 @@ def test_the_number_that_differs():
     assert axis_of(variants(with_k(5))) is None
 
 
+def test_the_number_of_crops_is_all_that_its_ablation_changes():
+    found = read_variants(find_configs([CONFIGS / "ablations/crop_number"]), [])
+    assert axis_of(found) == ("bbox_head.num_queries", [24, 50, 90, 150])
+    assert [variant.name for variant in found] == ["n024", "n050", "n090", "n150"]
+    (cpc,) = read_variants([CONFIGS / "procrop_cpc_90.py"], [])
+    assert cpc.cfg["model"]["bbox_head"]["num_queries"] == 90
+    assert cpc.cfg["train_dataloader"]["dataset"]["type"] == "CPCDataset"
+
+
 def test_a_number_that_is_named():
     assert axis_of(variants(with_k(1, 8), with_k(2, 16)), "embed_dims") == ("embed_dims", [8, 16])
     assert axis_of(variants(with_k(2)), "dataset.references.k") == ("dataset.references.k", [2])

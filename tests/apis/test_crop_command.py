@@ -1,78 +1,36 @@
-"""The command around a cropper that is a stand-in: the right half of every photo, then the whole of it."""
+"""The command around a cropper that is a stand-in."""
 
 import json
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+from half_cropper import HalfCropper, draw_photo, read_lines, run, stand_in
 from PIL import Image
 
-from procrop.apis import CropResult, Reference
+from procrop.apis import CropResult
 from procrop.apis.cli import main
-from procrop.apis.crop_command import plan_jobs
+from procrop.apis.crop_jobs import plan_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class HalfCropper:
-    """Takes the arguments of CropInferencer and has its methods."""
-
-    references = object()
-    made: list[tuple] = []
-
-    def __init__(self, checkpoint, gallery=None, device=None, k=None, query_encoder=None):
-        HalfCropper.made.append((checkpoint, gallery, device, k, query_encoder))
-
-    def check_top_k(self, top_k):
-        if top_k > 3:
-            raise ValueError(f"this model predicts 3 crops per photo, top_k={top_k} is more")
-
-    def crop(self, photo, path, top_k):
-        height, width = photo.shape[:2]
-        if width > 1000:
-            return CropResult(os.fspath(path), (width, height), rejected="too large")
-        boxes = np.array([[width / 2, 0, width, height], [0, 0, width, height]])[:top_k]
-        reference = Reference(3, "gone.jpg", 0.5, "/nowhere/gone.jpg")
-        return CropResult(os.fspath(path), (width, height), boxes, np.array([0.9, 0.4])[:top_k], [reference])
-
-
 @pytest.fixture(autouse=True)
 def _stand_in(monkeypatch):
-    module = types.ModuleType("procrop.apis.crop_inferencer")
-    module.CropInferencer = HalfCropper
-    monkeypatch.setitem(sys.modules, "procrop.apis.crop_inferencer", module)
-    HalfCropper.made = []
-
-
-def _photo(path, size=(80, 60)):
-    """A photo that is black on the left half and white on the right."""
-    pixels = np.zeros((size[1], size[0], 3), dtype=np.uint8)
-    pixels[:, size[0] // 2 :] = 255
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def _run(*words):
-    return main(["crop", *map(str, words), "--checkpoint", "model.pth"])
-
-
-def _lines(out):
-    return [json.loads(line) for line in (out / "crops.jsonl").read_text().splitlines()]
+    stand_in(monkeypatch)
 
 
 def test_crops_records_and_sheet(tmp_path, capsys):
-    _photo(tmp_path / "in" / "a.png")
-    _photo(tmp_path / "in" / "sub" / "b.png", (40, 100))
+    draw_photo(tmp_path / "in" / "a.png")
+    draw_photo(tmp_path / "in" / "sub" / "b.png", (40, 100))
     out = tmp_path / "out"
     options = ["--gallery", "g", "--device", "cpu", "--k", 4, "--query-encoder", "keys.safetensors"]
-    assert _run(tmp_path / "in", "--out", out, "--top-k", 2, *options) == 0
+    assert run(tmp_path / "in", "--out", out, "--top-k", 2, *options) == 0
     assert HalfCropper.made == [("model.pth", "g", "cpu", 4, "keys.safetensors")]
-    first, second = _lines(out)
+    first, second = read_lines(out)
     assert first["path"] == str(tmp_path / "in" / "a.png") and first["size"] == [80, 60]
     assert [crop["file"] for crop in first["crops"]] == ["crops/a_1.jpg", "crops/a_2.jpg"]
     assert [crop["file"] for crop in second["crops"]] == ["crops/sub/b_1.jpg", "crops/sub/b_2.jpg"]
@@ -86,13 +44,13 @@ def test_crops_records_and_sheet(tmp_path, capsys):
 
 
 def test_bad_photos_are_listed_and_the_rest_goes_on(tmp_path, capsys):
-    _photo(tmp_path / "in" / "a.png")
-    _photo(tmp_path / "in" / "large.png", (1200, 10))
+    draw_photo(tmp_path / "in" / "a.png")
+    draw_photo(tmp_path / "in" / "large.png", (1200, 10))
     (tmp_path / "in" / "empty.jpg").touch()
     (tmp_path / "in" / "text.jpg").write_text("no photo")
     out = tmp_path / "out"
-    assert _run(tmp_path / "in", tmp_path / "missing.jpg", "--out", out) == 1
-    records = {Path(line["path"]).name: line for line in _lines(out)}
+    assert run(tmp_path / "in", tmp_path / "missing.jpg", "--out", out) == 1
+    records = {Path(line["path"]).name: line for line in read_lines(out)}
     assert set(records) == {"a.png", "empty.jpg", "large.png", "missing.jpg", "text.jpg"}
     assert "rejected" not in records["a.png"]
     assert "zero bytes" in records["empty.jpg"]["rejected"]
@@ -118,10 +76,10 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     tmp_path, monkeypatch, capsys, words, message
 ):
     monkeypatch.chdir(tmp_path)
-    _photo(tmp_path / "in" / "crops" / "a.png")
+    draw_photo(tmp_path / "in" / "crops" / "a.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("kept")
-    assert _run(*words) == 2
+    assert run(*words) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not (tmp_path / "out").exists() and (tmp_path / "file").read_text() == "kept"
@@ -136,44 +94,44 @@ def test_argument_errors_exit_with_2():
 
 def test_an_earlier_run_is_replaced_only_when_asked(tmp_path, capsys):
     source, out = tmp_path / "in", tmp_path / "out"
-    _photo(source / "a.png")
-    _photo(source / "old.png")
-    assert _run(source, "--out", out) == 0
+    draw_photo(source / "a.png")
+    draw_photo(source / "old.png")
+    assert run(source, "--out", out) == 0
     (out / "crops" / "mine.jpg").write_bytes(b"not of this tool")
     (out / "sheet_2.png").write_bytes(b"a page of a longer sheet")
     (source / "old.png").unlink()
     before = (out / "crops.jsonl").read_bytes()
-    assert _run(source, "--out", out) == 2
+    assert run(source, "--out", out) == 2
     assert "--overwrite" in capsys.readouterr().err and (out / "crops.jsonl").read_bytes() == before
-    assert _run(source, "--out", out, "--overwrite", "--top-k", 1) == 0
+    assert run(source, "--out", out, "--overwrite", "--top-k", 1) == 0
     assert sorted(path.name for path in (out / "crops").iterdir()) == ["a_1.jpg", "mine.jpg"]
     assert not (out / "sheet_2.png").exists()
 
 
 def test_overwriting_removes_nothing_outside_the_crops(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
-    _photo(source / "a.png")
+    draw_photo(source / "a.png")
     precious = tmp_path / "precious.jpg"
     precious.write_bytes(b"kept")
     out.mkdir()
     record = {"crops": [{"file": "../precious.jpg"}, {"file": str(precious)}, {"file": 3}]}
     (out / "crops.jsonl").write_text(json.dumps(record) + "\nno json\n[1]\n")
-    assert _run(source, "--out", out, "--overwrite") == 0
+    assert run(source, "--out", out, "--overwrite") == 0
     assert precious.read_bytes() == b"kept"
 
 
 def test_an_interrupted_run_keeps_its_lines(tmp_path, monkeypatch, capsys):
-    _photo(tmp_path / "in" / "a.png")
-    _photo(tmp_path / "in" / "b.png")
+    draw_photo(tmp_path / "in" / "a.png")
+    draw_photo(tmp_path / "in" / "b.png")
 
-    def crop(self, photo, path, top_k):
+    def crop(self, photo, path, top_k, caption=None):
         if path.name == "b.png":
             raise KeyboardInterrupt
         return CropResult(os.fspath(path), (80, 60), np.array([[0, 0, 9, 9.0]]), np.array([0.5]))
 
     monkeypatch.setattr(HalfCropper, "crop", crop)
     out = tmp_path / "out"
-    assert _run(tmp_path / "in", "--out", out) == 130
+    assert run(tmp_path / "in", "--out", out) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not (out / "crops.jsonl").exists()
     lines = (out / "crops.jsonl.part").read_text().splitlines()
@@ -184,8 +142,8 @@ def test_an_interrupted_run_keeps_its_lines(tmp_path, monkeypatch, capsys):
 def test_names_of_crops_never_collide(tmp_path):
     names = ["a.jpg", "a.png", "A.jpeg", "sub/a.jpg", "other/x/a.jpg", "a_1.jpg", "a.png.jpg"]
     for name in names:
-        _photo(tmp_path / "one" / name)
-    _photo(tmp_path / "two" / "a.jpg")
+        draw_photo(tmp_path / "one" / name)
+    draw_photo(tmp_path / "two" / "a.jpg")
     inputs = [tmp_path / "one", tmp_path / "two" / "a.jpg", tmp_path / "one" / "a.jpg"]
     jobs = plan_jobs(inputs, tmp_path / "out")
     assert len(jobs) == len(names) + 1  # the photo that was named twice is cropped once
@@ -197,23 +155,23 @@ def test_names_of_crops_never_collide(tmp_path):
 def test_long_and_odd_names_can_be_written(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
     for name in (b"x" * 250 + b".png", b"caf\xe9 \n.png", "é".encode() * 120 + b".png", b"-rf.png"):
-        _photo(source / os.fsdecode(name))
-    assert _run(source, "--out", out) == 0
+        draw_photo(source / os.fsdecode(name))
+    assert run(source, "--out", out) == 0
     assert len(list((out / "crops").iterdir())) == 8
-    assert len(_lines(out)) == 4
+    assert len(read_lines(out)) == 4
 
 
 def test_photos_below_the_output_folder_are_no_input(tmp_path):
-    _photo(tmp_path / "a.png")
-    assert _run(tmp_path, "--out", tmp_path / "out") == 0
-    assert _run(tmp_path, "--out", tmp_path / "out", "--overwrite") == 0
-    assert len(_lines(tmp_path / "out")) == 1
+    draw_photo(tmp_path / "a.png")
+    assert run(tmp_path, "--out", tmp_path / "out") == 0
+    assert run(tmp_path, "--out", tmp_path / "out", "--overwrite") == 0
+    assert len(read_lines(tmp_path / "out")) == 1
 
 
 def test_the_input_may_lie_in_the_output_folder(tmp_path):
-    _photo(tmp_path / "out" / "photos" / "a.png")
-    assert _run(tmp_path / "out" / "photos", "--out", tmp_path / "out") == 0
-    assert len(_lines(tmp_path / "out")) == 1
+    draw_photo(tmp_path / "out" / "photos" / "a.png")
+    assert run(tmp_path / "out" / "photos", "--out", tmp_path / "out") == 0
+    assert len(read_lines(tmp_path / "out")) == 1
 
 
 def test_a_closed_output_is_no_failure(tmp_path):

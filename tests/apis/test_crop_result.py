@@ -25,7 +25,16 @@ def test_a_result_as_a_line_of_json():
             {"id": 7, "name": "sub/ref.jpg", "score": 0.5, "path": "/gallery/sub/ref.jpg"},
             {"id": 2, "name": "b.jpg", "score": 0.25, "path": None},
         ],
+        "caption": None,
+        "caption_source": None,
     }
+
+
+def test_a_caption_is_in_the_line_with_where_it_came_from():
+    result = CropResult("a.jpg", (9, 9), caption="der Hund, 狗", caption_source="given")
+    line = result.to_json()
+    assert line.isascii()
+    assert json.loads(line)["caption"] == "der Hund, 狗" and json.loads(line)["caption_source"] == "given"
 
 
 def test_a_rejected_photo_says_why_and_nothing_else():

@@ -14,6 +14,8 @@ from mmengine.structures import InstanceData
 from PIL import Image
 from torch import nn
 
+from procrop.datasets.text import Caption, TextPhoto, build_text
+from procrop.models.text import WordTextEncoder
 from procrop.registry import MODELS
 from procrop.retrieval import NeighbourTable
 
@@ -61,6 +63,7 @@ class HalfCropper(BaseModel):
             shown = int((sample.references.ids >= 6).float().mean() > 0.5)
         half = {
             "references": shown or 0,
+            "caption": int(sample.get("caption", "left") == "right"),
             "photo": None if shown is None else own,
             "nothing": None,
             "spite": own if shown is None else 1 - shown,
@@ -100,7 +103,7 @@ def data(tmp_path_factory, gallery):
 def checkpoint(data, gallery, tmp_path):
     """A function that writes a checkpoint of a HalfCropper; its references are those of the table."""
 
-    def write(name="model.pth", references=True, candidates=None, **model):
+    def write(name="model.pth", references=True, candidates=None, text=None, text_meta=None, **model):
         pack = dict(type="PackCropInputs", candidates=candidates)
         pipeline = [dict(type="LoadPhoto"), dict(type="LoadCropAnnotations"), pack]
         settings = dict(
@@ -117,9 +120,11 @@ def checkpoint(data, gallery, tmp_path):
                 test_evaluator=[dict(type="CropIoUDisp", ground_truth="best", topk=[1])],
             )
         )
+        if text is not None:
+            cfg.test_dataloader.dataset.text = dict(type="LoadTextTokens", folder=str(text))
         if model.get("scores_given"):
             cfg.test_evaluator.append(dict(type="GridAccuracy", ns=[1], ks=[1], betas=[0.1]))
-        own = dict(config=cfg.pretty_text, retrieval=None)
+        own = dict(config=cfg.pretty_text, retrieval=None, text=text_meta)
         state = dict(scale=torch.ones(()))
         torch.save(dict(state_dict=state, meta=dict(cfg=cfg.pretty_text, procrop=own)), tmp_path / name)
         HalfCropper.forwards = HalfCropper.embedded = 0
@@ -143,12 +148,12 @@ def report(folder):
         ("references", "The model uses what is retrieved: +", {"retrieved": 1.0, "none": 0.5}),
         (
             "photo",
-            "References help, but which ones does not matter (no effect above 0.0000): +0.5000",
+            "References help, but which ones does not matter (no photo's figure differs, so no bound): +0.5000",
             {"retrieved": 1, "shuffled": 1, "none": 0.5},
         ),
         (
             "nothing",
-            "No effect of the references above 0.0000",
+            "No effect of the references is seen (no photo's figure differs, so no bound): +0.0000 [no photo",
             {"retrieved": 0.5, "random": 0.5, "none": 0.5},
         ),
         (
@@ -167,6 +172,7 @@ def test_the_verdict_is_what_the_model_does(checkpoint, tmp_path, capsys, reads,
     assert figures["photos"] == PHOTOS and found["draws"] == 3
     for kind, mean in means.items():
         assert figures["means"][kind] == pytest.approx(mean, abs=1e-6), kind
+    assert ("no photo differs" in (tmp_path / "out/report.md").read_text()) == (reads in ("photo", "nothing"))
     if reads == "references":
         # a photo with the other style's references gets the other half: the share of equal crops is the mean IoU
         assert 0.2 < figures["means"]["shuffled"] < 0.8 and 0.2 < figures["means"]["random"] < 0.8
@@ -217,7 +223,8 @@ def test_an_interrupted_audit_goes_on_and_a_finished_one_does_nothing(checkpoint
     assert audit(model, *out, "--limit", 6) == 2
     assert "holds results of another photos; name another folder" in capsys.readouterr().err
     assert audit(model, "--out", tmp_path / "few", "--limit", 6) == 0
-    assert report(tmp_path / "few")["figures"]["crop_best/iou@1"]["photos"] == 6
+    few = report(tmp_path / "few")
+    assert few["figures"]["crop_best/iou@1"]["photos"] == 6 and few["verdict"].startswith("Too few photos")
 
 
 def test_a_twin_trained_without_references_joins_in(checkpoint, tmp_path, capsys):
@@ -240,11 +247,32 @@ def test_a_twin_trained_without_references_joins_in(checkpoint, tmp_path, capsys
     assert found["figures"]["crop_best/iou@1"]["means"]["twin"] == pytest.approx(0.5)
     # displacement is better when it is smaller: of the four edges one lies half a photo off
     assert found["figures"]["crop_best/disp@1"]["retrieved_minus"]["twin"]["mean"] == pytest.approx(-0.125)
-    assert "It is ahead of the model trained without references, by +0.1250" in found["verdict"]
+    assert "Of these two trainings it is ahead of the one without references, by +0.1250" in found["verdict"]
+    assert "other seeds may differ" in (tmp_path / "out/report.md").read_text().splitlines()[-1]
     assert (
         "in crop_best/disp@1" in found["verdict"]
         and "model trained without references" in capsys.readouterr().out
     )
+
+
+def test_text_stays_as_it_is_and_must_be_of_the_models_encoder(checkpoint, tmp_path, capsys):
+    """Captions name the wrong half, so that a model which reads them is always wrong, whatever its references."""
+    encoder, cfg = WordTextEncoder(token_dim=4), dict(type="WordTextEncoder", token_dim=4)
+    photos = [TextPhoto(f"q{i:02d}", "unread") for i in range(PHOTOS)]
+    captions = {photo.id: Caption(("right", "left")[i % 2]) for i, photo in enumerate(photos)}
+    text, meta = tmp_path / "text", dict(fingerprint=encoder.fingerprint, token_dim=4, config=cfg)
+    build_text(text, photos, encoder, cfg, captions)
+    blind = checkpoint("blind.pth", references=False, reads="nothing")
+    model = checkpoint(reads="caption", text=text, text_meta=meta)
+    out = ("--out", tmp_path / "out", "--seeds", 0)
+    assert audit(model, *out, "--also", blind) == 0
+    means = report(tmp_path / "out")["figures"]["crop_best/iou@1"]["means"]
+    assert means["retrieved"] == means["shuffled"] == means["none"] == 0 and means["twin"] == 0.5
+    build_text(text, photos, encoder, cfg, {"q03": Caption("right")})
+    assert audit(model, *out, "--also", blind) == 2 and "another text" in capsys.readouterr().err
+    model = checkpoint(reads="caption", text=text, text_meta={**meta, "fingerprint": "ab" * 32})
+    assert audit(model, "--out", tmp_path / "other") == 2
+    assert "trained with text tokens of the encoder abababababab" in capsys.readouterr().err
 
 
 def test_models_that_score_given_crops_are_audited_too(checkpoint, tmp_path):

@@ -52,27 +52,39 @@ class TinyCropper(BaseModel):
         return InstanceData(bboxes=boxes * torch.tensor([width, height] * 2), scores=scores)
 
 
-def write_checkpoint(folder: Path, references=None, retrieval=None, scale=1.0, **model) -> Path:
-    """Write a checkpoint in the form of a training; returns its path."""
+def write_checkpoint(
+    folder: Path, references=None, retrieval=None, scale=1.0, text=None, text_meta=None, **model
+) -> Path:
+    """Write a checkpoint in the form of a training; returns its path.
+
+    ``references`` and ``text`` are settings of the test dataset, ``retrieval`` and ``text_meta`` what the training
+    records of the encoders; with ``type`` and ``weights`` it holds another model than a TinyCropper.
+    """
+    weights = model.pop("weights", {"scale": torch.tensor(float(scale))})
     pipeline = [
         dict(type="LoadPhoto"),
         dict(type="LoadCropAnnotations"),
         dict(type="mmengine.Resize", scale=(64, 48), keep_ratio=True),
         dict(type="PackCropInputs"),
     ]
-    dataset = dict(type="GAICDataset", data_root="nowhere", references=references, pipeline=pipeline)
+    dataset = dict(
+        type="GAICDataset", data_root="nowhere", references=references, text=text, pipeline=pipeline
+    )
     cfg = Config(
         dict(
             default_scope="procrop",
-            model=dict(type="TinyCropper", **model),
+            model=dict(type="TinyCropper") | model,
             test_dataloader=dict(batch_size=8, dataset=dataset),
         )
     )
     path = folder / "epoch_1.pth"
     torch.save(
         dict(
-            state_dict={"scale": torch.tensor(float(scale))},
-            meta=dict(cfg=cfg.pretty_text, procrop=dict(config=cfg.pretty_text, retrieval=retrieval)),
+            state_dict=weights,
+            meta=dict(
+                cfg=cfg.pretty_text,
+                procrop=dict(config=cfg.pretty_text, retrieval=retrieval, text=text_meta),
+            ),
         ),
         path,
     )

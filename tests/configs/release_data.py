@@ -1,4 +1,4 @@
-"""Small drawn data in the release format of any dataset that a config names, and galleries to go with them."""
+"""Small drawn data in the release format of any dataset that a config names, with galleries and captions."""
 
 import shutil
 from pathlib import Path
@@ -6,13 +6,15 @@ from pathlib import Path
 import neighbours  # tools
 import numpy as np
 from PIL import Image
-from stand_ins import with_stand_ins
+from stand_ins import text_stand_in, with_stand_ins
 
+from procrop.apis.config_datasets import leaf_datasets, list_photos, loading_steps
 from procrop.datasets.formats import get_format
 from procrop.datasets.problems import Problems
 from procrop.datasets.records import CropRecord, CropSet
+from procrop.datasets.text import Caption, TextPhoto, build_text
 from procrop.datasets.toy import ToySettings, read_scenes, write_toy_dataset
-from procrop.registry import DATASETS
+from procrop.registry import DATASETS, TEXT_ENCODERS
 from procrop.retrieval import NeighbourTable, build_gallery
 from procrop.retrieval.gallery_format import GalleryItem
 
@@ -29,12 +31,12 @@ class ReleaseData:
         settings = ToySettings(images=3 * PER_SPLIT, gallery=6, splits=(1 / 3, 1 / 3, 1 / 3), size=(128, 96))
         write_toy_dataset(self.toy, settings)
         self.scenes = read_scenes(self.toy)
-        self.galleries, self.tables = {}, {}
+        self.galleries, self.tables, self.texts = {}, {}, {}
 
     def provide(self, cfg) -> None:
         """Make all that the datasets of a config read; the present folder must be ``root``."""
         for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
-            for dataset in neighbours.leaf_datasets((cfg.get(loader) or {}).get("dataset")):
+            for dataset in leaf_datasets((cfg.get(loader) or {}).get("dataset")):
                 self.write_dataset(dataset["type"], Path(dataset["data_root"]))
         retrieval = cfg.get("retrieval")
         for table, job in neighbours.find_jobs(cfg.to_dict(), None).items():
@@ -43,9 +45,24 @@ class ReleaseData:
             if self.tables.get(table, known)[0] != job.gallery:
                 raise AssertionError(f"{table}: other configs fill it from {self.tables[table][0]}")
             if table not in self.tables or any(d not in self.tables[table][1] for d in job.datasets):
-                queries = neighbours.list_queries([*self.tables.get(table, (None, []))[1], *job.datasets])
+                queries = list_photos([*self.tables.get(table, (None, []))[1], *job.datasets])
                 NeighbourTable.build(queries, gallery, max(K, job.k)).save(table)
                 self.tables[table] = (job.gallery, [*self.tables.get(table, (None, []))[1], *job.datasets])
+        for _, dataset, step in loading_steps(cfg.to_dict(), "LoadTextTokens"):
+            if step.get("folder"):
+                self.write_text(step["folder"], dataset, cfg.get("text_encoder"))
+
+    def write_text(self, folder: str, dataset: dict, encoder: dict | None) -> None:
+        """Captions and tokens of a dataset's photos, added to those of other datasets that share the folder."""
+        assert encoder, f"{folder}: a config with text needs a `text_encoder`"
+        encoder = text_stand_in(dict(encoder))
+        made_with, datasets = self.texts.setdefault(folder, (encoder, []))
+        assert made_with == encoder, f"{folder}: configs want it from several encoders"
+        if dataset not in datasets:
+            datasets.append(dataset)
+            photos = [TextPhoto(img_id, path) for img_id, _, path in list_photos(datasets)]
+            given = {photo.id: Caption(f"a photo called {photo.id}") for photo in photos}
+            build_text(folder, photos, TEXT_ENCODERS.build(dict(encoder)), encoder, given)
 
     def gallery(self, folder: str, retrieval: dict | None):
         """The gallery of this path, which all configs must want from one encoder."""

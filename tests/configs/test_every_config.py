@@ -15,6 +15,7 @@ from procrop.engine.transfer import is_test_part, with_test_part
 FOLDER = Path(__file__).parents[2] / "configs"
 LEAVES = sorted(path for path in FOLDER.rglob("*.py") if "_base_" not in path.parts)
 TRAINED = FOLDER / "procrop_gaicv2.py"  # what a config without model is tested with
+WITH_TEXT = FOLDER / "procrop_gaicv2_text.py"
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,15 @@ BROKEN = {
         'retrieval = dict(backbone=dict(_delete_=True, type="LineCompositionRetrieval"))',
         "several encoders",
     ),
+    "text that the fusion lacks": ('model = dict(fusion=dict(contexts=("references",)))', "['text_tokens']"),
+    "width of the text": (
+        "model = dict(context_encoders=dict(text_tokens=dict(in_channels=99)))",
+        "the model expects (m', 99)",
+    ),
+    "text of two encoders": (
+        'text_encoder = dict(_delete_=True, type="WordTextEncoder", token_dim=5)',
+        "several encoders",
+    ),
 }
 
 
@@ -86,8 +96,9 @@ BROKEN = {
 def test_a_broken_config_fails(name, data, tmp_path):
     line, words = BROKEN[name]
     path = tmp_path / "broken.py"
-    path.write_text(f"_base_ = [{str(TRAINED)!r}]\n{line}\n")
-    run(TRAINED, data) if name == "gallery of two encoders" else None  # the one that has the gallery
+    base = WITH_TEXT if "text" in name else TRAINED
+    path.write_text(f"_base_ = [{str(base)!r}]\n{line}\n")
+    run(base, data) if "of two encoders" in name else None  # the one that has the gallery, or the text
     with pytest.raises(Exception, match=re.escape(words)):
         run(path, data)
 

@@ -366,6 +366,39 @@ def test_retrieval_fragment(retrieval, words):
         refused(Config(dict(retrieval=retrieval)), *words)
 
 
+ENCODER = dict(type="WordTextEncoder", token_dim=8)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "words"),
+    [
+        (ENCODER, None),
+        ({**ENCODER, "tokn_dim": 8}, ["`text_encoder`", "`token_dim`"]),
+        (dict(type="WordTextEncodr"), ["text_encoder", "did you mean `WordTextEncoder`?"]),
+        (dict(type="FaissIndex"), ["this place takes TEXT_ENCODERS"]),
+        (dict(token_dim=8), ["`text_encoder` names no `type`", "WordTextEncoder"]),
+    ],
+)
+def test_text_encoder_is_checked(encoder, words):
+    if words is None:
+        validate_config(Config(dict(text_encoder=encoder)))
+    else:
+        refused(Config(dict(text_encoder=encoder)), *words)
+
+
+def test_text_beside_the_rest_of_a_config(toy):
+    cfg = copy.deepcopy(toy)
+    loaded = dict(type="LoadTextTokens", folder="data/toy/text", drop_prob=0.1)
+    for split in ("train", "val"):
+        cfg[f"{split}_dataloader"].dataset.text = copy.deepcopy(loaded)
+    cfg.text_tokens = loaded  # a variable
+    validate_config(cfg)
+    cfg.text_encoder = ENCODER
+    validate_config(cfg)
+    cfg.train_dataloader.dataset.text.drop_porb = 0.2
+    refused(cfg, "train_dataloader.dataset.text", "did you mean `drop_prob`?")
+
+
 def test_gallery_source_is_checked():
     source = dict(type="AVASource", root="data/ava", top=100)
     validate_config(Config(dict(gallery_source=source)))

@@ -191,6 +191,46 @@ def test_checkpoint_carries_config_and_fingerprint(tmp_path):
     hook.after_load_checkpoint(runner, checkpoint)
 
 
+class FakeText:
+    """Stands for LoadTextTokens."""
+
+    def __init__(self, fingerprint, token_dim=8):
+        config = dict(type="WordTextEncoder", sizes=(3, 4))
+        self.text_encoder = fingerprint and dict(fingerprint=fingerprint, token_dim=token_dim, config=config)
+
+    def __call__(self, results):
+        return results
+
+
+def test_checkpoint_carries_the_text_encoder(tmp_path):
+    runner = CropRunner.from_cfg(tiny_config(tmp_path, epochs=1))
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    dataset = runner.train_dataloader.dataset
+    dataset.pipeline = Compose([FakeReferences("ab" * 32), FakeText("ef" * 32)])
+    runner.train()
+    checkpoint = load_checkpoint_file(tmp_path / "epoch_1.pth")
+    own = checkpoint["meta"]["procrop"]
+    config = dict(type="WordTextEncoder", sizes=[3, 4])
+    assert own["text"] == dict(fingerprint="ef" * 32, token_dim=8, config=config)
+    assert own["retrieval"]["fingerprint"] == "ab" * 32
+
+    hook = RetrievalFingerprintHook()
+    hook.after_load_checkpoint(runner, checkpoint)
+    for other in (FakeText("cd" * 32), FakeText("ef" * 32, token_dim=16)):
+        dataset.pipeline = Compose([FakeReferences("ab" * 32), other])
+        words = r"text tokens of the encoder efefefefefef \(width 8\).*WordTextEncoder.*tools/text\.py build"
+        with pytest.raises(CheckpointError, match=words):
+            hook.after_load_checkpoint(runner, checkpoint)
+    dataset.pipeline = Compose([FakeText(None)])  # a run without text has nothing to compare
+    hook.after_load_checkpoint(runner, checkpoint)
+    own["text"] = None
+    dataset.pipeline = Compose([FakeText("cd" * 32)])
+    hook.after_load_checkpoint(runner, checkpoint)
+    dataset.pipeline = Compose([FakeText("cd" * 32), FakeText("ef" * 32)])
+    with pytest.raises(CheckpointError, match="text tokens of 2 encoders"):
+        hook.before_save_checkpoint(runner, {"meta": {}})
+
+
 def test_two_encoders_in_one_training_are_refused(tmp_path):
     runner = CropRunner.from_cfg(tiny_config(tmp_path))
     parts = []

@@ -1,6 +1,7 @@
 """The command-line tools: what they say and how they exit."""
 
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 from tiny_training import tiny_config
 
 from procrop.engine.checkpoint import load_checkpoint_file
+from procrop.engine.launch import sole_training
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,6 +122,34 @@ def test_folders_are_checked_by_the_datasets_themselves(tmp_path):
             check_folders(Config(dict(train_dataloader=dict(dataset=wrong))), [], ("train",))
 
 
+def test_a_missing_text_folder_is_named_with_its_command(tmp_path):
+    from mmengine.config import Config
+    from mmengine.registry import DefaultScope
+    from PIL import Image
+
+    from procrop.engine.launch import UsageError, check_data, check_folders
+
+    text = dict(type="LoadTextTokens", folder=str(tmp_path / "text"))
+    data = dict(type="GAICDataset", data_root=str(tmp_path), split="val", pipeline=[], text=text)
+    config = tmp_path / "mine.py"
+    config.write_text("")
+    cfg = Config(dict(val_dataloader=dict(dataset=data)), filename=str(config))
+    with DefaultScope.overwrite_default_scope("procrop"):
+        with pytest.raises(
+            UsageError, match=r"images/val(.|\n)*Next it needs captions.*text\.py build .*mine\.py"
+        ):
+            check_folders(cfg, [], ("val",))
+        for folder in ("images/val", "annotations/val"):
+            (tmp_path / folder).mkdir(parents=True)
+        Image.new("RGB", (20, 20)).save(tmp_path / "images/val/a.png")
+        (tmp_path / "annotations/val/a.txt").write_text("2 2 18 18 4.0\n")
+        check_folders(cfg, [], ("val",))
+        with pytest.raises(
+            UsageError, match=r"text: no such text folder; make it: python tools/text\.py build"
+        ):
+            check_data(cfg, ("val",))
+
+
 def test_train_then_test(config, tmp_path, capsys):
     assert tool("train").main([str(config), "--seed", "5"]) == 0
     checkpoint = tmp_path / "run/epoch_1.pth"
@@ -131,6 +161,27 @@ def test_train_then_test(config, tmp_path, capsys):
     assert (tmp_path / "out/test_metrics.json").read_text() == with_config
     assert '"tiny/score"' in with_config
     capsys.readouterr()
+
+
+def test_one_training_in_a_folder(config, tmp_path, capsys, monkeypatch):
+    work, lock = tmp_path / "run", tmp_path / "run/train.lock"
+    with sole_training(work):
+        text = lock.read_text()
+        assert tool("train").main([str(config)]) == 2
+        error = f"error: {work}: still being trained by pid {os.getpid()}; wait for it"
+        assert error in capsys.readouterr().err
+        assert lock.read_text() == text and not list(work.glob("*.pth"))
+        monkeypatch.setenv("RANK", "1")  # process 0 holds it for all
+        with sole_training(work):
+            pass
+        assert lock.read_text() == text
+        monkeypatch.delenv("RANK")
+    # one that was killed leaves its lock, which keeps nobody out
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    lock.write_text(text.replace(f'"pid": {os.getpid()}', f'"pid": {gone.pid}'))
+    assert tool("train").main([str(config)]) == 0
+    assert (work / "epoch_1.pth").is_file() and not lock.exists()
 
 
 def test_command_line_wins_over_the_file(config):

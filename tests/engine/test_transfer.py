@@ -53,6 +53,19 @@ def test_a_model_without_references_gets_none(flms, without):
     assert with_test_part(own, flms).test_dataloader.dataset.references is None
 
 
+def test_the_text_is_the_parts_and_only_for_a_model_with_text(flms):
+    own, text = trained(), dict(type="LoadTextTokens", folder="data/flms/text_blip")
+    assert with_test_part(own, flms).test_dataloader.dataset.text is None
+    own.test_dataloader.dataset.text = dict(text, folder="data/gaicv1/text")
+    assert with_test_part(own, flms).test_dataloader.dataset.text == text
+    # a part that names none gets the model's own, whose error says what is missing
+    part = Config(flms.to_dict())
+    part.test_dataloader.dataset.pop("text")
+    assert with_test_part(own, part).test_dataloader.dataset.text.folder == "data/gaicv1/text"
+    own.test_dataloader.dataset.text.folder = None
+    assert with_test_part(own, part).test_dataloader.dataset.text is None
+
+
 def test_annotated_crops_are_no_candidates_unless_ranked(flms):
     own = trained()
     own.test_dataloader.dataset.pipeline[-1].candidates = "annotated"

@@ -6,14 +6,15 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from procrop.io.lock import FolderLock, FolderLockedError, is_locked
 
 
-def holder(pid: int, start: str | None = None, host: str | None = None) -> str:
-    return json.dumps({"host": host or socket.gethostname(), "pid": pid, "start": start})
+def holder(pid: int, start: str | None = None, host: str | None = None, **more) -> str:
+    return json.dumps({"host": host or socket.gethostname(), "pid": pid, "start": start, **more})
 
 
 def dead_pid() -> int:
@@ -50,6 +51,37 @@ def test_another_host_is_never_judged(tmp_path):
     with pytest.raises(FolderLockedError, match="elsewhere"), FolderLock(path):
         pass
     assert path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells of it in /proc")
+def test_a_killed_process_that_nobody_waited_for_is_gone(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    while (
+        f"{process.pid} (" in (stat := Path(f"/proc/{process.pid}/stat").read_text()) and ") Z " not in stat
+    ):
+        time.sleep(0.01)
+    (tmp_path / "l").write_text(holder(process.pid))
+    with FolderLock(tmp_path / "l"):
+        pass
+    process.wait()
+
+
+def test_a_lock_with_beats_of_another_host_is_taken_over_when_it_is_silent(tmp_path):
+    path = tmp_path / "train.lock"
+    path.write_text(holder(7, host="elsewhere", beat=60))
+    os.utime(path, (time.time() - 580, time.time() - 580))
+    with pytest.raises(FolderLockedError) as caught, FolderLock(path):
+        pass
+    assert caught.value.holder == "pid 7 on elsewhere"
+    os.utime(path, (time.time() - 620, time.time() - 620))
+    with FolderLock(path, beat=0.01):
+        assert json.loads(path.read_text())["beat"] == 0.01
+        os.utime(path, (0, 0))
+        until = time.monotonic() + 10
+        while path.stat().st_mtime == 0 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert time.time() - path.stat().st_mtime < 60
+    assert not path.exists()
 
 
 def test_an_empty_lock_is_stale_only_when_old(tmp_path):

@@ -39,9 +39,21 @@ def head_cfg(d: int = 32, num_queries: int = 5, layers: int = 2, **kwargs) -> di
 
 
 def procrop_cfg(
-    d: int = 32, channels: int = 8, grid: tuple = (2, 3), references: bool = True, **kwargs
+    d: int = 32,
+    channels: int = 8,
+    grid: tuple = (2, 3),
+    references: bool = True,
+    text: bool = False,
+    **kwargs,
 ) -> dict:
     """A ProCrop on an untrained EfficientNet-lite, small enough for a test."""
+    encoders = {}
+    if references:
+        encoders["references"] = dict(
+            type="ReferenceEncoder", in_channels=channels, embed_dims=d, token_grid=grid
+        )
+    if text:
+        encoders["text_tokens"] = dict(type="TextContextEncoder", in_channels=channels, embed_dims=d)
     cfg = dict(
         type="ProCrop",
         data_preprocessor=dict(type="DetDataPreprocessor", mean=[127.0] * 3, std=[128.0] * 3),
@@ -65,20 +77,20 @@ def procrop_cfg(
         ),
         bbox_head=head_cfg(d),
     )
-    if references:
-        cfg["context_encoders"] = dict(
-            references=dict(type="ReferenceEncoder", in_channels=channels, embed_dims=d, token_grid=grid)
+    if encoders:
+        cfg["context_encoders"] = encoders
+        cfg["fusion"] = dict(
+            type="FusionNeck", embed_dims=d, contexts=tuple(encoders), num_heads=4, dropout=0.0
         )
-        cfg["fusion"] = dict(type="FusionNeck", embed_dims=d, num_heads=4, dropout=0.0)
     return Config(dict(model=cfg | kwargs)).model
 
 
-def grid_cfg(d: int = 32, memory: bool = True, references: bool = True, **kwargs) -> dict:
-    """A ProCrop without encoder whose head scores given crops, with or without memory and references."""
+def grid_cfg(d: int = 32, memory: bool = True, references: bool = True, text: bool = False, **kwargs) -> dict:
+    """A ProCrop without encoder whose head scores given crops, with or without memory, references and text."""
     head = dict(type="GridAnchorHead", embed_dims=d, reduced_channels=4, pool_size=5, hidden_channels=48)
     if memory:
         head["memory_attention"] = dict(num_heads=4)
-    return procrop_cfg(d, references=references, encoder=None, bbox_head=head | kwargs)
+    return procrop_cfg(d, references=references, text=text, encoder=None, bbox_head=head | kwargs)
 
 
 def references(k: int, m: int = 6, channels: int = 8, seed: int = 0, crops: int = 0) -> InstanceData:
@@ -96,7 +108,14 @@ def references(k: int, m: int = 6, channels: int = 8, seed: int = 0, crops: int 
     return data
 
 
-def sample(refs: InstanceData | None = None, shape=(64, 96), ori=(128, 192), crops=None) -> CropDataSample:
+def text_tokens(m: int, channels: int = 8, seed: int = 0) -> torch.Tensor:
+    """Image-text tokens (m', d_t) of one caption."""
+    return torch.randn(m, channels, generator=torch.Generator().manual_seed(seed)).half()
+
+
+def sample(
+    refs: InstanceData | None = None, shape=(64, 96), ori=(128, 192), crops=None, text=None
+) -> CropDataSample:
     """A sample with two annotated crops, of which the first is positive."""
     out = CropDataSample(metainfo=dict(img_shape=shape, ori_shape=ori, batch_input_shape=shape, img_id="0"))
     crops = [[8.0, 8.0, 80.0, 56.0], [0.0, 0.0, 40.0, 40.0]] if crops is None else crops
@@ -107,6 +126,8 @@ def sample(refs: InstanceData | None = None, shape=(64, 96), ori=(128, 192), cro
     )
     if refs is not None:
         out.references = refs
+    if text is not None:
+        out.text_tokens = text
     return out
 
 

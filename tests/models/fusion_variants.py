@@ -22,7 +22,7 @@ VARIANTS = {
 }
 
 
-def variant(name, perturb=True, references=None, **cropper):
+def variant(name, perturb=True, references=None, make=procrop_cfg, **cropper):
     """A ProCrop of width 32 that takes feature maps (B, 32, h, w) for photos (stride 16), in evaluation mode.
 
     In float64, so that what ought to be equal differs by nothing that random weights could make larger.
@@ -30,14 +30,16 @@ def variant(name, perturb=True, references=None, **cropper):
     Args:
         perturb: Move all weights off their start: zero embeddings and zero last layers would make much of what is
             tested trivially true.
-        references: Further options of the ReferenceEncoder.
-        **cropper: Further options of the ProCrop.
+        references: Further options of the ReferenceEncoder; False: a model without one.
+        make: Builder of the config that the variant changes.
+        **cropper: Further options of that builder.
     """
     torch.manual_seed(0)
     neck, encoder, options = VARIANTS[name]
-    cfg = procrop_cfg(**options, **cropper)
+    cfg = make(**options, references=references is not False, **cropper)
     cfg.fusion.update(neck)
-    cfg.context_encoders.references.update(encoder | (references or {}))
+    if references is not False:
+        cfg.context_encoders.references.update(encoder | (references or {}))
     model = build(cfg)
     if perturb:
         for p in model.parameters():

@@ -220,3 +220,22 @@ def test_padded_batch_gives_a_mask_of_the_padding():
         memory = model.extract_memory(photos(2), [sample(), small]).memory
     assert memory.mask.shape == (2, 4 * 6)
     assert memory.mask[0].sum() == 0 and memory.mask[1].sum() == 4 * 2
+
+
+def test_labels_of_matched_queries_follow_their_crops():
+    """The known area is learnt as the best, a pseudo label as a worse one, whatever query they are matched to."""
+    torch.manual_seed(0)
+    head = build(head_cfg(matched_label=dict(type="MOSLabel")))
+    crops = sample()
+    crops.gt_instances.scores = torch.tensor([5.0, 3.4])
+    crops.gt_instances.positives = torch.tensor([True, True])
+    logits, boxes = head(features(1))
+    label, queries, target = head._targets_of_photo(logits[-1][0].detach(), boxes[-1][0].detach(), crops)
+    assert len(queries) == 2 and label.count_nonzero() == 2
+    by_width = {round(t[2].item() * 96): label[q].item() for q, t in zip(queries, target, strict=True)}
+    assert by_width == {72: pytest.approx(1.0), 40: pytest.approx(0.6)}
+    plain = build(head_cfg())
+    label, queries, _ = plain._targets_of_photo(logits[-1][0].detach(), boxes[-1][0].detach(), crops)
+    assert label[queries].tolist() == [1, 1]
+    with pytest.raises(ValueError, match="low < high"):
+        build(head_cfg(matched_label=dict(type="MOSLabel", low=5)))

@@ -10,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
 from procrop.datasets.toy import ToySettings, write_toy_dataset
-from procrop.engine.reference_shape import fill_reference_shapes
+from procrop.engine.context_shapes import fill_context_shapes
 from procrop.registry import DATASETS
 from procrop.retrieval import NeighbourTable, build_gallery, items_from_folder
 from procrop.structures.boxes import box_iou
@@ -29,7 +29,7 @@ def with_references(cfg, root):
         cfg[f"{split}_dataloader"].dataset.references.update(
             gallery=str(root / "index"), table=str(root / "table.npz")
         )
-    fill_reference_shapes(cfg)
+    fill_context_shapes(cfg)
 
 
 @pytest.mark.slow

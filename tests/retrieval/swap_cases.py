@@ -8,7 +8,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
 from procrop.engine.config_validation import validate_config
-from procrop.engine.reference_shape import fill_reference_shapes
+from procrop.engine.context_shapes import fill_context_shapes
 from procrop.registry import DATASETS, MODELS
 from procrop.retrieval import NeighbourTable, build_gallery, items_from_folder
 
@@ -37,7 +37,7 @@ def losses_and_crops(toy, folder, cfg):
     )
     queries = [(path.stem, path.stem, path) for path in sorted((toy / "images/train").iterdir())]
     NeighbourTable.build(queries, gallery, 3).save(folder / "table.npz")
-    fill_reference_shapes(cfg)
+    fill_context_shapes(cfg)
     with DefaultScope.overwrite_default_scope("procrop"):
         data = DATASETS.build(cfg.train_dataloader.dataset)
         model = MODELS.build(cfg.model)

@@ -3,7 +3,9 @@
 import csv
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ sys.path += [str(ROOT / "tools"), str(ROOT / "tests/apis")]
 
 import ablate  # noqa: E402
 from ablation_cases import FakeTools  # noqa: E402
+
+from procrop.apis import ablation_run  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +91,12 @@ def test_a_failed_run_is_reported_and_the_others_go_on(ablation, tools, capsys):
     tools.trouble("k01", 1)
     assert ablation() == 1
     said = capsys.readouterr()
-    assert "k01 seed 0: FAILED: train.py ended with 1" in said.err and "error: the disk is full" in said.err
+    log = ablation.out / "k01/seed0/log.txt"
+    text = f"k01 seed 0: FAILED: train.py ended with 1; the end of {log}:\nerror: the disk is full\nGet it by command 0"
+    assert text in said.err and "Get it by command 8" in said.err
     assert {name for name, _ in rows(ablation.out)} == {"k00", "k06"}
-    assert "## Without results\n\n- k01 seed 0: train.py ended with 1" in said.out
+    line = "k01 seed 0: train.py ended with 1: error: the disk is full\n"
+    assert f"## Without results\n\n- {line}" in said.out
     tools.calls()
     assert ablation() == 0
     assert [line.split()[1] for line in tools.calls()] == ["k01", "k01"]
@@ -105,17 +112,36 @@ def test_an_interrupted_training_goes_on(ablation, tools, capsys):
     assert [line for line in tools.calls() if "train k00" in line][0].split()[3] == "auto"
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown", "reason"),
+    [
+        (["a", "error: no", "b", "error (process 1): yes", "c"], ["error (process 1): yes", "c"], None),
+        ([*"123456789"], [*"456789"], "9"),
+        (["errors: none", "Killed"], ["errors: none", "Killed"], "Killed"),
+        ([], [], "without a word"),
+    ],
+)
+def test_the_end_of_a_log(lines, shown, reason):
+    assert ablation_run._end(lines) == (shown, reason or "error (process 1): yes")
+
+
 @pytest.mark.parametrize("more", [[], ["--only-report"]])
 def test_results_of_other_settings_are_refused(ablation, tools, capsys, more):
     assert ablation() == 0
     tools.calls()
     assert ablation("--cfg-options", "train_cfg.max_epochs=3", *more) == 2
     assert "holds results of other settings (digest, options changed since)" in capsys.readouterr().err
-    config = tools.configs / "k01.py"
-    config.write_text(config.read_text().replace("k=1", "k=2"))
-    assert ablation(*more) == 2
-    assert "k01/seed0: holds results of other settings (digest changed since)" in capsys.readouterr().err
+    config = tools.configs / "k00.py"
+    config.write_text(config.read_text() + "optim_wrapper = dict(optimizer=dict(lr=0.5))\n")
+    assert ablation(*more) == (0 if more else 2)
     assert not tools.calls()
+    said = capsys.readouterr()
+    if more:  # the others' results are shown, and not these
+        line = "- k00 seed 0: its results are of other settings (digest changed since)\n"
+        assert f"## Without results\n\n{line}" in said.out
+        assert {name for name, _ in rows(ablation.out)} == {"k01", "k06"} and "| less k01 |" in said.out
+    else:
+        assert "k00/seed0: holds results of other settings (digest changed since)" in said.err
 
 
 def test_only_report_runs_nothing(ablation, tools, capsys):
@@ -146,6 +172,65 @@ def test_further_test_sets(ablation, tools, toy):
     part.write_text(part.read_text() + "test_evaluator = [dict(type='CropIoUDisp')]\n")
     assert ablation("--test-on", str(part)) == 0  # another test set now: only its tests are old
     assert tools.calls() == [f"test k{k} 0 test_on_toy" for k in ("00", "01", "06")]
+
+
+def test_a_test_set_that_cannot_be_used_keeps_no_other_from_being_done(ablation, tools, toy, capsys):
+    parts = tools.folder / "tests"
+    parts.mkdir()
+    text = f"_base_ = [{str(ROOT / 'configs/transfer/test_on_gaicv2.py')!r}]\n"
+    for name, root in (("a_gone", tools.folder / "gone"), ("b_toy", toy)):
+        (parts / f"{name}.py").write_text(
+            f"{text}test_dataloader = dict(dataset=dict(data_root={str(root)!r}))\n"
+        )
+    (tools.folder / "a_gone.trouble").write_text("error: GAICD was not found")
+    assert ablation("--test-on", str(parts)) == 1
+    said = capsys.readouterr()
+    calls = tools.calls()
+    assert [line for line in calls if "b_toy" in line] == [f"test k{k} 0 b_toy" for k in ("00", "01", "06")]
+    warning = "warning: a_gone cannot be tested on yet: GAICD v2, split 'test', was not found"
+    assert said.err.count(warning) == 1 and said.err.index(warning) < said.err.index("k00 seed 0: ")
+    assert "warning: b_toy cannot be tested on yet: the references of its photos are not complete" in said.err
+    open_tests = said.out.partition("## Without results\n\n")[2].partition("\n\n")[0].splitlines()[:3]
+    assert open_tests == [
+        f"- k{k} seed 0 on a_gone: test.py ended with 1: error: GAICD was not found"
+        for k in ("00", "01", "06")
+    ]
+    (tools.folder / "a_gone.trouble").unlink()
+    assert ablation("--test-on", str(parts)) == 0
+    assert tools.calls() == [f"test k{k} 0 a_gone" for k in ("00", "01", "06")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells of it in /proc")
+def test_a_killed_ablation_takes_its_training_along(tmp_path):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "out/v/seed0").mkdir(parents=True)
+    (tmp_path / "tools/train.py").write_text(
+        "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"
+    )
+    script = tmp_path / "ablation.py"
+    script.write_text(
+        "from concurrent.futures import ThreadPoolExecutor\nfrom pathlib import Path\n"
+        "from types import SimpleNamespace\nfrom procrop.apis import ablation_run\n"
+        f"here = ablation_run.ROOT = Path({str(tmp_path)!r})\n"
+        "run = ablation_run.AblationRun(SimpleNamespace(out=here / 'out'), SimpleNamespace(name='v'), 0)\n"
+        "with ThreadPoolExecutor(1) as pool:\n    pool.submit(run._call, 'train.py').result()\n"
+    )
+    log = tmp_path / "out/v/seed0/log.txt"
+    with subprocess.Popen([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}) as ablation:
+        try:
+            wait_for(lambda: log.exists() and log.read_text().endswith("\n"))
+        finally:
+            ablation.kill()
+    # ended, or ended and not yet waited for by the process that inherited it
+    stat = Path("/proc", log.read_text().strip(), "stat")
+    wait_for(lambda: not stat.exists() or ") Z " in stat.read_text())
+
+
+def wait_for(condition):
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_jobs_share_the_cores(ablation, tools, monkeypatch):

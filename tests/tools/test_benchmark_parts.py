@@ -15,16 +15,37 @@ from tensor_memory import TensorMemory, peak_of
 ROOT = Path(__file__).parents[2]
 SMALL = ["--size", "96x64", "--runs", "3", "--keys", "300", "--rows", "20"]
 MODEL = ["image backbone", "encoder", "head"]
+TEXT = ["text encoder", "fusion"]
 RETRIEVAL = ["query encoding", "search", "token reading", "reference encoder", "fusion"]
 
 
-@pytest.mark.parametrize("config", ["procrop_toy.py", "baselines/cdetr_toy.py"])
-def test_every_part_of_a_config(tmp_path, capsys, config):
-    out = tmp_path / "made/parts.md"
-    assert parts.main([str(ROOT / "configs" / config), *SMALL, "--out", str(out)]) == 0
+def toy_with(text_alone=False):
+    """Lines that give the toy model the text branch, beside its references or in their place."""
+    encoder = 'text_tokens=dict(type="TextContextEncoder", embed_dims=128)'
+    if text_alone:
+        encoder = f"_delete_=True, {encoder}"
+    contexts = ("text_tokens",) if text_alone else ("references", "text_tokens")
+    return f"model = dict(context_encoders=dict({encoder}), fusion=dict(contexts={contexts!r}))\n"
+
+
+CASES = {
+    "procrop_toy": (MODEL + RETRIEVAL, ""),
+    "baselines/cdetr_toy": (MODEL, ""),
+    "references and text": ([*MODEL, *RETRIEVAL, "text encoder"], toy_with()),
+    "text alone": (MODEL + TEXT, toy_with(text_alone=True)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_part_of_a_config(tmp_path, capsys, case):
+    expected, lines = CASES[case]
+    out, config = tmp_path / "made/parts.md", ROOT / f"configs/{case}.py"
+    if lines:
+        config = tmp_path / "with_text.py"
+        config.write_text(f"_base_ = [{str(ROOT / 'configs/procrop_toy.py')!r}]\n{lines}")
+    assert parts.main([str(config), *SMALL, "--out", str(out)]) == 0
     assert out.read_text().strip() in capsys.readouterr().out
     rows = {row["part"]: row for row in json.loads(out.with_suffix(".json").read_text())["parts"]}
-    expected = MODEL if config.startswith("baselines") else MODEL + RETRIEVAL
     assert set(rows) == {*expected, "the rest", "whole"}
     for name, row in rows.items():
         assert f"| {name} | {row['ms']:.2f} ms |" in out.read_text()
@@ -33,6 +54,7 @@ def test_every_part_of_a_config(tmp_path, capsys, config):
             assert 0 < row["peak_bytes"] <= rows["whole"]["peak_bytes"] and row["held_bytes"] > 0
     middle = sum(row["share"] for name, row in rows.items() if name != "whole")
     assert middle == pytest.approx(1, abs=0.2)  # medians of shares that add up to 1 in every run
+    assert ("text of 35 x 768" in out.read_text()) == ("text" in case)
     assert rows["image backbone"]["peak_bytes"] > rows["encoder"]["peak_bytes"]
     if "search" in rows:
         assert rows["search"]["held_bytes"] == 300 * 1280 * 4  # the keys of EfficientNet-lite0

@@ -138,7 +138,12 @@ def test_splits_that_have_no_place_are_lost_and_others_are_kept(source, tmp_path
     train = parse_spec(f"gaicv2:{tmp_path / 'out'}:train").read()
     assert [record.img_id for record in train.records] == ["1", "3"]
     assert convert(f"hcic:{source}", f"flms:{tmp_path / 'flat'}") == 0
-    assert "lost: the split, of 3 records" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "lost: the split, of 3 records" in out and "  because: FLMS has no splits (3)" in out
+    assert convert(f"hcic:{source}", f"cpc:{tmp_path / 'cpc'}") == 0
+    out = capsys.readouterr().out
+    assert "lost: the split, of 1 records, e.g. 2\n" in out
+    assert "  because: CPC has the splits train and val alone (1)" in out
     assert convert(f"hcic:{source}:train", f"gaicv2:{tmp_path / 'val'}:val") == 0
     assert "the split" not in capsys.readouterr().out
 

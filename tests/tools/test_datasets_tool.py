@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from procrop.apis.cli import main
@@ -125,6 +125,15 @@ def test_check_finds_photos_of_a_gallery(scored, tmp_path, capsys):
     assert "photo in the gallery: the same file\n    1.jpg = copy.jpg" in out
     assert "photo in the gallery: the same picture\n    2.jpg = small.jpg" in out
     assert "another picture\n    3.jpg / 3.png" in out and "2 problems" in out
+    overlooked = "(mirrored or strongly cropped copies are not found)\n"
+    assert f"crops\nthe gallery: 7 photos compared, 2 found {overlooked}" in out
+    for name in ("copy.jpg", "small.jpg"):
+        (photos / name).rename(tmp_path / name)
+    build_gallery(tmp_path / "clean", items_from_folder(photos), retrieval, photos)
+    for name in ("copy.jpg", "small.jpg"):
+        (tmp_path / name).rename(photos / name)
+    assert run("check", f"hcic:{scored}", "--gallery", tmp_path / "clean") == 0
+    assert f"crops\nthe gallery: 5 photos compared, none found {overlooked}" in capsys.readouterr().out
     # without the gallery's photos the hashes still tell
     photos.rename(tmp_path / "moved")
     assert run("check", f"hcic:{scored}", "--gallery", tmp_path / "g") == 1
@@ -179,6 +188,24 @@ def test_show_as_a_page(scored, tmp_path, capsys):
     assert re.findall(r"<b>(\d)</b>", out.read_text()) == ["3", "1"]
     assert run("show", f"hcic:{scored}", "--out", out, "--replace", "--tag", "human") == 0
     assert re.findall(r"<b>(\d)</b>", out.read_text()) == ["1"]
+
+
+@pytest.mark.parametrize("scores", [True, False])
+def test_a_format_without_scores_has_no_best_crops(scored, tmp_path, monkeypatch, scores):
+    shown = f"hcic:{scored}"
+    if not scores:
+        shown = f"flms:{tmp_path / 'flms'}"
+        assert run("convert", f"hcic:{scored}", shown, "--photos", "copy") == 0
+    written = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "text",
+        lambda self, xy, text, *a, **k: (written.append(text), draw(self, xy, text, *a, **k)),
+    )
+    assert run("show", shown, "--out", tmp_path / "out") == 0
+    assert ("photo with its best crops" in written) == scores
+    assert ("photo with crops, in no order" in written) == (not scores)
 
 
 def test_show_as_pictures(scored, tmp_path, capsys):

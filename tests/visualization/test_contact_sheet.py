@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from procrop.visualization import ContactSheet, SheetRow
+from procrop.visualization.caption_strip import caption_strip
 
 
 def _row(colour=(200, 30, 30), size=(90, 60), references=2, title="photo.jpg"):
@@ -95,3 +96,38 @@ def test_no_rows_make_no_file(tmp_path):
     with ContactSheet(tmp_path / "sheet.png"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def _sheet(path, **row):
+    with ContactSheet(path) as sheet:
+        filled = _row()
+        sheet.add(SheetRow(filled.title, filled.photo, filled.boxes, filled.scores, filled.references, **row))
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_a_caption_stands_above_the_pictures_and_says_where_it_came_from(tmp_path):
+    plain = _sheet(tmp_path / "plain.png")
+    pages = {
+        (caption, source): _sheet(tmp_path / "page.png", caption=caption, caption_source=source)
+        for caption, source in [("a dog", "given"), ("a cat", "given"), ("a dog", "generated"), ("", "")]
+    }
+    for (caption, source), page in pages.items():
+        strip = np.asarray(caption_strip(caption, source, page.shape[1] - 64))
+        extra = len(page) - len(plain)
+        assert extra == len(strip) + 6
+        # header and title, the strip, then the row's pictures as they are without it
+        start = 92 + 18 + 34 - 6
+        np.testing.assert_array_equal(page[:start], plain[:start])
+        np.testing.assert_array_equal(page[start : start + len(strip), 32:-32], strip)
+        np.testing.assert_array_equal(page[start + 6 + len(strip) :], plain[start + 6 - 6 :])
+    assert len({page.tobytes() for page in pages.values()}) == 4
+
+
+def test_a_long_caption_takes_two_lines_and_no_more(tmp_path):
+    one, two, cut = (
+        _sheet(tmp_path / "page.png", caption="a dog and a boat " * repeats, caption_source="given")
+        for repeats in (1, 14, 400)
+    )
+    assert len(one) + 20 == len(two) == len(cut)
+    background = (cut == (251, 251, 249)).all(axis=2)
+    assert background[:, -30:].all() and background[:, :30].all()

@@ -86,3 +86,18 @@ def test_labels_do_not_cover_each_other():
 def test_no_crop_leaves_the_photo_as_it_is():
     photo = _numbered(50, 80)
     assert (draw_crops(photo, np.zeros((0, 4))) == photo).all()
+
+
+@pytest.mark.parametrize("width", [40, 300, 2400])
+def test_a_caption_stands_in_a_strip_below_the_picture(width):
+    photo = np.full((200, width, 3), 90, dtype=np.uint8)
+    boxes = np.array([[5.0, 5, 30, 100]])
+    plain = draw_crops(photo, boxes)
+    said = draw_crops(photo, boxes, caption="a dog and a boat", caption_source="given")
+    np.testing.assert_array_equal(said[:200], plain)
+    strip = said[200:]
+    assert 15 <= len(strip) < 120 and strip.shape[1:] == (width, 3)
+    assert (strip[:, :4] == strip[0, 0]).all()  # the margin is empty
+    other = draw_crops(photo, boxes, caption="a dog and a boat", caption_source="generated")
+    none = draw_crops(photo, boxes, caption="")
+    assert width == 40 or len({picture.tobytes() for picture in (said, other, none)}) == 3

@@ -1,13 +1,14 @@
-"""What retrieval costs: ProCrop against mmdet's own Conditional DETR, in one run.
+"""What retrieval and text cost: ProCrop against mmdet's own Conditional DETR, and with text against without.
 
-Both sides: ResNet-50, the same photo size (short side 600 by default), N = 90 queries, random weights.
-ProCrop fuses K = 10 references of m = 64 tokens. Written: a Markdown table with medians and the ratio of each
-interleaved pair.
+All sides: ResNet-50, the same photo size (short side 600 by default), N = 90 queries, random weights.
+ProCrop fuses K = 10 references of m = 64 tokens, and with text m' = 35 precomputed tokens too. Written: Markdown tables
+with medians and the ratio of each interleaved pair.
 
-    python tools/benchmarks/model.py [--pairs 11] [--device cpu] [--out FILE.md]
+    python tools/benchmarks/model.py [--pairs 11] [--device cpu] [--only text] [--out FILE.md]
 """
 
 import argparse
+import copy
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = dict(flops=1.10, forward=1.15, train=1.25, whole=float("inf"))
+TEXT_TARGET = 1.10  # of a forward pass
+TEXT_SHAPE = (35, 768)  # of BLIP base: the longest captions that it was trained on, and its width
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,21 +29,39 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--size", default="800x600", help="photo as the model sees it, WIDTHxHEIGHT")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    parser.add_argument("--only", choices=["retrieval", "text"], help="one of the two tables")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
     return parser.parse_args()
+
+
+def model_config(in_channels: int = 256, text: bool = False) -> Any:
+    """The config of ProCrop, with or without the text branch."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    init_default_scope("procrop")
+    cfg = Config.fromfile(ROOT / "configs" / f"procrop_gaicv2{'_text' if text else ''}.py").model
+    cfg.backbone.init_cfg = None
+    cfg.context_encoders.references.update(in_channels=in_channels, token_grid=(8, 8))
+    if text:
+        cfg.context_encoders.text_tokens.in_channels = TEXT_SHAPE[1]
+    return cfg
+
+
+def build_text_models() -> tuple[Any, Any]:
+    """ProCrop with text, and without, with random weights."""
+    from procrop.registry import MODELS
+
+    return tuple(MODELS.build(model_config(text=text)) for text in (True, False))
 
 
 def build_models(in_channels: int = 256) -> tuple[Any, Any]:
     """ProCrop and mmdet's Conditional DETR on the same parts, with random weights."""
     from mmengine.config import Config
-    from mmengine.registry import init_default_scope
 
     from procrop.registry import MODELS
 
-    init_default_scope("procrop")
-    cfg = Config.fromfile(ROOT / "configs/_base_/models/procrop_r50.py").model
-    cfg.backbone.init_cfg = None
-    cfg.context_encoders.references.update(in_channels=in_channels, token_grid=(8, 8))
+    cfg = model_config(in_channels)
     peer = dict(
         type="mmdet.ConditionalDETR",
         num_queries=cfg.bbox_head.num_queries,
@@ -109,6 +130,16 @@ def make_samples(width: int, height: int, k: int = 10, m: int = 64, channels: in
     return ours, peer
 
 
+def make_text_samples(width: int, height: int) -> tuple[Any, Any]:
+    """The same annotated photo with references, with text and without."""
+    import torch
+
+    plain, _ = make_samples(width, height)
+    with_text = plain.clone()
+    with_text.text_tokens = torch.randn(*TEXT_SHAPE).half()
+    return with_text, plain
+
+
 def count_flops(run: Callable[[], object]) -> int:
     """Floating-point operations of one call, counted at the level of matrix products and convolutions."""
     import torch
@@ -126,15 +157,23 @@ def count_flops(run: Callable[[], object]) -> int:
 
 def flop_ratio(width: int = 800, height: int = 600) -> tuple[int, int]:
     """FLOPs of one forward pass of ProCrop and of mmdet's Conditional DETR."""
+    return both_flops(build_models(), make_samples(width, height), width, height)
+
+
+def text_flop_ratio(width: int = 800, height: int = 600) -> tuple[int, int]:
+    """FLOPs of one forward pass of ProCrop with references and text, and with references alone."""
+    return both_flops(build_text_models(), make_text_samples(width, height), width, height)
+
+
+def both_flops(models: tuple, samples: tuple, width: int, height: int) -> tuple[int, int]:
+    """FLOPs of one forward pass of two models, which are left as they are."""
     import torch
 
-    ours, peer = (m.eval().requires_grad_(False) for m in build_models())
-    samples = make_samples(width, height)
     photo = torch.randn(1, 3, height, width)
+    copies = [copy.deepcopy(model).eval().requires_grad_(False) for model in models]
     with torch.no_grad():
         return tuple(
-            count_flops(lambda m=m, s=s: m._forward(photo, [s]))
-            for m, s in zip((ours, peer), samples, strict=True)
+            count_flops(lambda m=m, s=s: m._forward(photo, [s])) for m, s in zip(copies, samples, strict=True)
         )
 
 
@@ -195,60 +234,111 @@ def whole_way(
     return ours, theirs
 
 
+def forward(model: Any, photo: Any, sample: Any) -> Callable[[], None]:
+    """One forward pass on one photo, for evaluation."""
+    import torch
+
+    def run() -> None:
+        with torch.no_grad():
+            model._forward(photo, [sample])
+
+    return run
+
+
+class Comparison:
+    """Two models on the same photo, and the rows of the table that compares them.
+
+    Args:
+        models: The side that is judged, and its peer.
+        samples: One sample for each.
+        args: Command line.
+    """
+
+    def __init__(self, models: tuple, samples: tuple, args: argparse.Namespace) -> None:
+        import torch
+
+        self.width, self.height = (int(n) for n in args.size.split("x"))
+        self.models, self.samples = models, samples
+        self.pairs, self.device = args.pairs, args.device
+        self.sync = torch.cuda.synchronize if args.device.startswith("cuda") else None
+        self.rows: list[str] = []
+        self.add_flops(*both_flops(models, samples, self.width, self.height))
+        for model in models:
+            model.to(self.device)
+        self.samples = tuple(sample.to(self.device) for sample in samples)
+        self.photo = torch.randn(1, 3, self.height, self.width, device=self.device)
+
+    def add_flops(self, a: int, b: int) -> None:
+        """The row of FLOPs."""
+        print(f"FLOPs: {a / 1e9:.1f} G against {b / 1e9:.1f} G", flush=True)
+        self.rows.append(
+            f"| FLOPs, forward | {a / 1e9:.1f} G | {b / 1e9:.1f} G | {a / b:.3f} "
+            f"| <= {TARGETS['flops']:.2f} {'met' if a / b <= TARGETS['flops'] else 'missed'} |"
+        )
+
+    def add(self, name: str, target: float, calls: tuple[Callable, Callable]) -> None:
+        """Time two calls in pairs; their row."""
+        from pairs import time_pairs
+
+        print(name, flush=True)
+        self.rows.append(time_pairs(*calls, self.pairs, self.sync).row(name, target))
+
+    def add_forward(self, target: float) -> None:
+        """Time forward passes."""
+        sides = zip(self.models, self.samples, strict=True)
+        self.add("forward", target, tuple(forward(m.eval(), self.photo, s) for m, s in sides))
+
+    def add_training(self, target: float) -> None:
+        """Time optimisation steps."""
+        sides = zip(self.models, self.samples, strict=True)
+        steps = tuple(train_step(m.train(), self.photo, s) for m, s in sides)
+        self.add("training step", target, steps)
+
+    def table(self, ours: str, peer: str) -> str:
+        """The Markdown table."""
+        head = [f"| | {ours} | {peer} | ratio: median (range) | target |", "|---|---|---|---|---|"]
+        return "\n".join([*head, *self.rows]).replace("<= inf met", "none")
+
+
+def retrieval_table(args: argparse.Namespace) -> str:
+    """ProCrop with references against mmdet's Conditional DETR."""
+    width, height = (int(n) for n in args.size.split("x"))
+    compared = Comparison(build_models(), make_samples(width, height), args)
+    compared.add_forward(TARGETS["forward"])
+    whole = whole_way(*compared.models, compared.samples, width, height, args.device)
+    compared.add("photo to crop, query encoding and search included", TARGETS["whole"], whole)
+    compared.add_training(TARGETS["train"])
+    return compared.table("ProCrop (K = 10, m = 64)", "Conditional DETR (mmdet)")
+
+
+def text_table(args: argparse.Namespace) -> str:
+    """ProCrop with references and text against ProCrop with references."""
+    width, height = (int(n) for n in args.size.split("x"))
+    compared = Comparison(build_text_models(), make_text_samples(width, height), args)
+    compared.add_forward(TEXT_TARGET)
+    compared.add_training(float("inf"))
+    return compared.table(f"references and text (m' = {TEXT_SHAPE[0]})", "references (K = 10, m = 64)")
+
+
 def main() -> None:
     """Measure and print."""
     args = parse_args()
     import torch
-    from pairs import time_pairs
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    width, height = (int(n) for n in args.size.split("x"))
     torch.manual_seed(0)
-    without_compiled_focal_loss()
-    sync = torch.cuda.synchronize if args.device.startswith("cuda") else None
-    ours, peer = (m.to(args.device) for m in build_models())
-    samples = tuple(s.to(args.device) for s in make_samples(width, height))
-    photo = torch.randn(1, 3, height, width, device=args.device)
-    a, b = flop_ratio(width, height)
-    print(f"FLOPs: {a / 1e9:.1f} G against {b / 1e9:.1f} G", flush=True)
-    rows = [
-        f"| FLOPs, forward | {a / 1e9:.1f} G | {b / 1e9:.1f} G | {a / b:.3f} "
-        f"| <= {TARGETS['flops']:.2f} {'met' if a / b <= TARGETS['flops'] else 'missed'} |"
-    ]
-
-    def forward(model: Any, sample: Any) -> Callable[[], None]:
-        def run() -> None:
-            with torch.no_grad():
-                model._forward(photo, [sample])
-
-        return run
-
-    print("forward", flush=True)
-    ours.eval(), peer.eval()
-    times = time_pairs(*(forward(m, s) for m, s in zip((ours, peer), samples, strict=True)), args.pairs, sync)
-    rows.append(times.row("forward", TARGETS["forward"]))
-    print("photo to crop", flush=True)
-    times = time_pairs(*whole_way(ours, peer, samples, width, height, args.device), args.pairs, sync)
-    rows.append(times.row("photo to crop, query encoding and search included", TARGETS["whole"]))
-    print("training step", flush=True)
-    ours.train(), peer.train()
-    steps = (train_step(m, photo, s) for m, s in zip((ours, peer), samples, strict=True))
-    rows.append(time_pairs(*steps, args.pairs, sync).row("training step", TARGETS["train"]))
-    name = torch.cuda.get_device_name() if sync else f"CPU, {torch.get_num_threads()} threads"
-    table = "\n".join(
-        [
-            f"{name}, torch {torch.__version__}, photo {width} x {height}, {args.pairs} pairs",
-            "",
-            "| | ProCrop (K = 10, m = 64) | Conditional DETR (mmdet) | ratio: median (range) | target |",
-            "|---|---|---|---|---|",
-            *rows,
-        ]
-    ).replace("<= inf met", "none")
-    print(table)
+    cuda = args.device.startswith("cuda")
+    name = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
+    lines = [f"{name}, torch {torch.__version__}, photo {args.size.replace('x', ' x ')}, {args.pairs} pairs"]
+    for part, make in (("retrieval", retrieval_table), ("text", text_table)):
+        if args.only in (None, part):
+            lines += ["", make(args)]
+    text = "\n".join(lines)
+    print(text)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table + "\n")
+        args.out.write_text(text + "\n")
 
 
 if __name__ == "__main__":

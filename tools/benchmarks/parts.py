@@ -2,11 +2,11 @@
 
     python tools/benchmarks/parts.py CONFIG [--device cpu] [--runs 11] [--out parts.md]
 
-Any config with a ProCrop; weights are random, references too. Every run goes the whole way, so shares compare parts of
-one and the same run: the query's key (where the encoder's weights are there), search among the keys of the gallery,
-reading of the tokens, image backbone, encoder, reference encoder, fusion, head. Memory is counted in a run of its own:
-the most bytes of new tensors or arrays at once; "holds" is what lies there all the time, weights or keys or the file.
-With --out a Markdown table and the same as JSON beside it are written.
+Any config with a ProCrop; weights, references and text are random. Every run goes the whole way, so shares compare
+parts of one and the same run: the query's key (where the encoder's weights are there), search among the keys of the
+gallery, reading of the tokens, image backbone, encoder, reference encoder, text encoder (of stored tokens), fusion,
+head. Memory is counted in a run of its own: the most bytes of new tensors or arrays at once; "holds" is what lies there
+all the time, weights or keys or the file. With --out a Markdown table and the same as JSON beside it are written.
 """
 
 import argparse
@@ -92,7 +92,7 @@ class Way:
 
     def __init__(self, cfg: Any, args: argparse.Namespace, folder: Path) -> None:  # noqa: ANN401
         import torch
-        from model import make_samples
+        from model import TEXT_SHAPE, make_samples
 
         self.width, self.height = _two(args.size, "--size")
         self.k, self.held = _number_of_references(cfg), {}
@@ -107,6 +107,10 @@ class Way:
             self._make_gallery(cfg, args, folder)
         else:
             del self.sample.references
+        self.text_shape = None
+        if "text_tokens" in self.model.context_encoders:
+            self.text_shape = (TEXT_SHAPE[0], self.model.context_encoders["text_tokens"].in_channels)
+            self.sample.text_tokens = torch.randn(self.text_shape, device=args.device).half()
         self.parts: Parts | None = None
         self._watch_modules()
 
@@ -146,8 +150,9 @@ class Way:
         self._watch("image backbone", model, "extract_feat", model.backbone, model.neck)
         if model.encoder is not None:
             self._watch("encoder", model.encoder, "forward", model.encoder)
-        for encoder in model.context_encoders.values():
-            self._watch("reference encoder", encoder, "forward", encoder)
+        for name, encoder in model.context_encoders.items():
+            part = "text encoder" if name == "text_tokens" else "reference encoder"
+            self._watch(part, encoder, "forward", encoder)
         if model.fusion is not None:
             self._watch("fusion", model.fusion, "forward", model.fusion)
         self._watch("head", model.bbox_head, "predict", model.bbox_head)
@@ -174,7 +179,7 @@ class Way:
 
 
 def _number_of_references(cfg: Any) -> int:  # noqa: ANN401
-    if not cfg.model.get("context_encoders"):
+    if "references" not in (cfg.model.get("context_encoders") or {}):
         return 0
     return int((cfg.get("references") or {}).get("k", 10))
 
@@ -199,15 +204,19 @@ def _two(text: str, option: str) -> tuple[int, int]:
 
 
 def _build_model(cfg: Any, args: argparse.Namespace, grid: tuple[int, int], channels: int) -> Any:  # noqa: ANN401
+    from model import TEXT_SHAPE
+
     from procrop.models.croppers import ProCrop
     from procrop.registry import MODELS
 
     settings = cfg.model.copy()
     if "init_cfg" in settings.backbone:
         settings.backbone.init_cfg = None
-    for encoder in (settings.get("context_encoders") or {}).values():
-        if encoder.get("what") != "annotation":
-            encoder.token_grid, encoder.in_channels = grid, channels
+    encoders = settings.get("context_encoders") or {}
+    if "references" in encoders and encoders.references.get("what") != "annotation":
+        encoders.references.update(token_grid=grid, in_channels=channels)
+    if "text_tokens" in encoders:
+        encoders.text_tokens.setdefault("in_channels", TEXT_SHAPE[1])
     model = MODELS.build(settings)
     if not isinstance(model, ProCrop):
         raise ValueError(f"{args.config}: its model is a {type(model).__name__}, not a ProCrop")
@@ -340,6 +349,8 @@ def run(args: argparse.Namespace) -> int:
         head += f", K = {way.k} references of {way.shape[0]} x {way.shape[1]}, {args.keys:,} keys"
         if way.encoder is None:
             head += f"; without query encoding ({way.why_no_encoder.split(';')[0]})"
+    if way.text_shape:
+        head += f", text of {way.text_shape[0]} x {way.text_shape[1]}"
     table = markdown(rows, head)
     print(table)
     if args.out:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from torch import nn
 from procrop.apis.live_references import open_gallery
 from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
+from procrop.engine.context_shapes import fill_context_shapes
 from procrop.engine.launch import UsageError
-from procrop.engine.reference_shape import fill_reference_shapes
+from procrop.engine.trained_with import check_text, texts
 from procrop.engine.transfer import with_test_part
 from procrop.io import sha256_file, sha256_json
+from procrop.io.manifest import MANIFEST_NAME
 from procrop.registry import DATASETS, MODELS
 
 from .comparison import compare_conditions
@@ -75,13 +78,15 @@ def audit_retrieval(cfg: Config, checkpoint: str, settings: AuditSettings) -> st
     protocols = build_protocols(evaluator)
     folder = AuditFolder(settings.out)
     loaded = load_checkpoint_file(checkpoint)
-    trained = ((loaded.get("meta") or {}).get("procrop") or {}).get("retrieval")
-    gallery = open_gallery(references["gallery"], trained, checkpoint)
-    fill_reference_shapes(cfg)
+    trained = (loaded.get("meta") or {}).get("procrop") or {}
+    gallery = open_gallery(references["gallery"], trained.get("retrieval"), checkpoint)
+    fill_context_shapes(cfg)
     model = _model(cfg.model, loaded, checkpoint, settings.device)
     if getattr(model, "context_encoders", True) is not True and not len(model.context_encoders):
         raise UsageError(f"{checkpoint}: a model without references; there is nothing to audit")
     dataset = _build_dataset(dataset_cfg)
+    for present in texts(dataset) if trained.get("text") else ():
+        check_text(trained["text"], present)
     rows = _rows(len(dataset), settings.limit)
     folder.claim("settings.json", _settings(cfg, checkpoint, references, gallery, settings, len(rows)))
     photos = [dataset.get_data_info(row) for row in rows]
@@ -136,7 +141,9 @@ def _settings(
     cfg: Config, checkpoint: str, references: Mapping, gallery: Any, settings: AuditSettings, photos: int
 ) -> dict[str, Any]:
     """What predictions depend on, seeds aside: each seed's lie in files of their own."""
+    text = (cfg[f"{settings.split}_dataloader"].dataset.get("text") or {}).get("folder")
     return {
+        **({"text": sha256_file(Path(text, MANIFEST_NAME))} if text else {}),
         "checkpoint": sha256_file(checkpoint),
         "model": sha256_json(Config({"model": cfg.model}).to_dict()),
         "dataset": sha256_json(Config(cfg[f"{settings.split}_dataloader"]).to_dict()["dataset"]),

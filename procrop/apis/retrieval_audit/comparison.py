@@ -1,7 +1,7 @@
 """What each kind of references reaches, and how far retrieved ones are ahead of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,16 +17,20 @@ class Difference:
     Attributes:
         mean, low, high: In the figure's own unit and direction.
         p: Two-sided bootstrap probability of no difference.
+        differing: How many photos have another figure; with none the interval is a point, and says nothing.
     """
 
     mean: float
     low: float
     high: float
     p: float
+    differing: int
 
     def as_gain(self, lower_is_better: bool) -> "Difference":
         """The same with a positive mean where retrieved references are better."""
-        return Difference(-self.mean, -self.high, -self.low, self.p) if lower_is_better else self
+        if not lower_is_better:
+            return self
+        return replace(self, mean=-self.mean, low=-self.high, high=-self.low)
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class Comparison:
     Attributes:
         key: The figure.
         photos: How many photos have it under all kinds.
+        sources: What these were made from, which is what is drawn: photos of one source are no independent ones.
         means: Kind to its mean over photos (and seeds).
         differences: Kind to retrieved minus it; without "retrieved" itself.
     """
 
     key: str
     photos: int
+    sources: int
     means: dict[str, float]
     differences: dict[str, Difference]
 
@@ -88,11 +94,14 @@ def compare_conditions(
         if kind != "retrieved"
     }
     means = {kind: float(column.mean()) for kind, column in averaged.items()}
-    return Comparison(key, int(valid.sum()), means, differences)
+    photos = int(valid.sum())
+    return Comparison(key, photos, photos if units is None else len(set(units)), means, differences)
 
 
 def _difference(
     retrieved: np.ndarray, other: np.ndarray, units: Sequence[str] | None, seed: int
 ) -> Difference:
     found = paired_difference(retrieved, other, seed=seed, units=units)
-    return Difference(found.value, found.low, found.high, found.p)
+    # the mean of equal figures over three seeds may be off by a rounding
+    differing = int(np.count_nonzero(~np.isclose(retrieved, other, rtol=0, atol=1e-9)))
+    return Difference(found.value, found.low, found.high, found.p, differing)

@@ -57,6 +57,8 @@ def _rows(comparisons: Sequence[Comparison], same: Mapping[str, float]) -> list[
 def _cells(difference: Difference | None) -> list[str]:
     if difference is None:
         return ["", "", ""]
+    if not difference.differing:  # a point, which looks like certainty
+        return [f"{difference.mean:+.4f}", "no photo differs", ""]
     interval = f"{difference.low:+.4f} to {difference.high:+.4f}"
     return [f"{difference.mean:+.4f}", interval, f"{difference.p:.3f}"]
 
@@ -84,6 +86,8 @@ def _markdown(comparisons: Sequence[Comparison], same: Mapping[str, float], seed
         f"{seeds} draw{'s' if seeds > 1 else ''} each. Intervals: paired bootstrap over the photos "
         "(records of one photo together). *Same top crop*: mean IoU of the best crop with that of retrieved references."
     )
+    if "twin" in comparisons[0].means:
+        notes += f" *{LABELS['twin'].capitalize()}*: of these two trainings; other seeds may differ."
     return "\n".join(["# Is the gain due to retrieval?", "", f"**{sentence}**", "", *table, "", notes, ""])
 
 
@@ -93,6 +97,7 @@ def _values(
     figures = {
         c.key: {
             "photos": c.photos,
+            "sources": c.sources,
             "lower_is_better": c.lower_is_better,
             "means": c.means,
             "retrieved_minus": {kind: vars(difference) for kind, difference in c.differences.items()},

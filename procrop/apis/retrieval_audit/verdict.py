@@ -2,7 +2,13 @@
 
 from .comparison import Comparison, Difference
 
-_NAMES = {"shuffled": "another photo's", "random": "random ones", "none": "none"}
+MIN_PHOTOS = 20  # below, a bootstrap over photos gives intervals that are too narrow, or points
+_NAMES = {
+    "shuffled": "another photo's",
+    "random": "random ones",
+    "none": "none",
+    "twin": "the model trained without",
+}
 
 
 def verdict(comparison: Comparison) -> str:
@@ -18,12 +24,23 @@ def verdict(comparison: Comparison) -> str:
     - behind one of them: retrieval picks the wrong references for this model.
     - ahead of one only: undecided.
 
-    A model that was trained without references and reaches as much says that the references bought nothing.
+    Where no photo's figure differs there is no such bound, and below MIN_PHOTOS photos (counted by what they were made
+    from) no verdict. A comparison with a model that was trained without references is of these two trainings only.
     """
     gains = {kind: comparison.gain(kind) for kind in ("shuffled", "random", "none")}
-    sentence = _sentence(gains, comparison.key)
+    key = f"{comparison.key} on {_photos(comparison)}"
     twin = comparison.gain("twin")
+    if comparison.sources < MIN_PHOTOS:
+        seen = gains if twin is None else {**gains, "twin": twin}
+        means = ", ".join(f"{gain.mean:+.4f} over {_NAMES[kind]}" for kind, gain in seen.items())
+        return f"Too few photos for a verdict, which takes {MIN_PHOTOS} or more: {means} in {key}."
+    sentence = _sentence(gains, key)
     return sentence if twin is None else f"{sentence} {_twin(twin)}"
+
+
+def _photos(comparison: Comparison) -> str:
+    photos, sources = comparison.photos, comparison.sources
+    return f"{photos:,} photos" if photos == sources else f"{photos:,} records of {sources:,} photos"
 
 
 def _sentence(gains: dict[str, Difference], key: str) -> str:
@@ -44,16 +61,18 @@ def _sentence(gains: dict[str, Difference], key: str) -> str:
     if none.low > 0 or none.high < 0:
         what = "help" if none.low > 0 else "harm"
         return (
-            f"References {what}, but which ones does not matter (no effect above {_bound(gains, controls):.4f}): "
+            f"References {what}, but which ones does not matter ({_bound(gains, controls)}): "
             f"{_figures(gains, ('none', *controls))} in {key}."
         )
-    bound = _bound(gains, tuple(gains))
-    return f"No effect of the references above {bound:.4f} in {key}: {_figures(gains, (*controls, 'none'))}."
+    return f"No effect of the references is seen ({_bound(gains, tuple(gains))}): " + (
+        f"{_figures(gains, (*controls, 'none'))} in {key}."
+    )
 
 
-def _bound(gains: dict[str, Difference], kinds: tuple[str, ...]) -> float:
+def _bound(gains: dict[str, Difference], kinds: tuple[str, ...]) -> str:
     """What an effect may still be where none is seen: the largest end of the intervals."""
-    return max(max(abs(gains[kind].low), abs(gains[kind].high)) for kind in kinds)
+    ends = [max(abs(gains[kind].low), abs(gains[kind].high)) for kind in kinds if gains[kind].differing]
+    return f"none above {max(ends):.4f}" if ends else "no photo's figure differs, so no bound"
 
 
 def _matters(none: Difference) -> str:
@@ -65,12 +84,12 @@ def _matters(none: Difference) -> str:
 
 
 def _twin(gain: Difference) -> str:
-    figures = f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+    figures = f"{_interval(gain)}; other seeds may differ."
     if gain.low > 0:
-        return f"It is ahead of the model trained without references, by {figures}."
+        return f"Of these two trainings it is ahead of the one without references, by {figures}"
     if gain.high < 0:
-        return f"Yet the model trained without references is better: {figures}."
-    return f"Yet it is not told apart from the model trained without references: {figures}."
+        return f"Yet of these two trainings the one without references is better: {figures}"
+    return f"Yet these two trainings, with and without references, are not told apart: {figures}"
 
 
 def _list(kinds: list[str]) -> str:
@@ -79,7 +98,10 @@ def _list(kinds: list[str]) -> str:
 
 def _figures(gains: dict[str, Difference], kinds: tuple[str, ...] | list[str]) -> str:
     """Gains over several kinds, e.g. "+0.1 [+0.05, +0.15] over random ones"."""
-    return ", ".join(
-        f"{gains[kind].mean:+.4f} [{gains[kind].low:+.4f}, {gains[kind].high:+.4f}] over {_NAMES[kind]}"
-        for kind in kinds
-    )
+    return ", ".join(f"{_interval(gains[kind])} over {_NAMES[kind]}" for kind in kinds)
+
+
+def _interval(gain: Difference) -> str:
+    if not gain.differing:
+        return f"{gain.mean:+.4f} [no photo differs]"
+    return f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"

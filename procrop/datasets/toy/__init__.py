@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rule": ["best_crop", "best_framing", "blind_best", "blind_box", "score_crops"],
         "scene": ["Look", "Scene", "Thing", "sample_look", "sample_scene"],
         "settings": ["ToyDatasetError", "ToySettings"],
+        "two_subjects": ["TwoSubjectsPlan", "sample_pair_scene", "swap_subjects"],
         "writer": ["read_scenes", "write_toy_dataset"],
     },
 )

@@ -31,9 +31,12 @@ def paint(scene: Scene, width: int, height: int) -> np.ndarray:
         _paint_path(canvas, scene)
     for thing in scene.distractors:
         _paste(canvas, thing.box, draw_distractor, thing)
-    if scene.look.subject_kind != "balloon":
-        _paint_shadow(canvas, scene.subject)
-    _paste(canvas, scene.subject, draw_subject, scene.look)
+    subjects = [(scene.look, scene.subject), *([scene.second] if scene.second else [])]
+    # the farther one first, whichever of them is the subject
+    for look, box in sorted(subjects, key=lambda subject: (subject[1][3], subject[1])):
+        if look.subject_kind != "balloon":
+            _paint_shadow(canvas, box)
+        _paste(canvas, box, draw_subject, look)
     canvas *= 255 * scene.exposure
     canvas += rng.standard_normal((height, width), np.float32) * np.float32(255 * scene.look.grain) + 0.5
     np.clip(canvas, 0, 255, out=canvas)

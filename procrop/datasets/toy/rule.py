@@ -6,9 +6,12 @@ The rule judges a crop by six things, each in [0, 1]:
 * thirds: its middle is on a vertical third, or, when a style is given, on the left or on the right one; a
   smaller part asks for the subject's middle height to be near a horizontal third;
 * share: the subject fills a stated share of the crop (tightness seen from the subject);
-* clean: distractors are outside; what of them is inside counts against the crop;
+* clean: distractors, a second subject among them, are outside; what of them is inside counts against the crop;
 * horizon: it lies on a third of the crop's height;
 * tight: the crop leaves out a stated part of the photo, and neither hugs nor wastes it.
+
+In a photo of two subjects a good crop shows one of them, so it is smaller than GAIC's grid allows: at least half of
+the photo, where any two crops share much. Such photos have a grid of their own, see `pair_boxes`.
 """
 
 import numpy as np
@@ -19,10 +22,12 @@ from procrop.structures.boxes import box_iou
 STYLES = ("left", "right")
 WEIGHTS = {"thirds": 0.30, "share": 0.16, "clean": 0.24, "horizon": 0.18, "tight": 0.12}
 STYLED_WEIGHTS = {"thirds": 0.60, "share": 0.08, "clean": 0.03, "horizon": 0.18, "tight": 0.11}
+PAIR_WEIGHTS = {"thirds": 0.35, "share": 0.10, "clean": 0.30, "horizon": 0.10, "tight": 0.15}
 SUBJECT_SHARE = 0.38  # sqrt(subject area / crop area) that looks right
 CROP_AREA = 0.54  # crop area / photo area that looks right
+PAIR_CROP_AREA, PAIR_SUBJECT_SHARE = 0.28, 0.52  # the same where a crop is to show one of two subjects
 ANNOTATOR_NOISE = 0.25  # standard deviation of one annotator's opinion
-STYLED_ANNOTATOR_NOISE = 0.05  # small, so that no noise hides which style a photo wants
+STYLED_ANNOTATOR_NOISE = 0.05  # small, so that no noise hides which style or subject a photo wants
 AIR = 0.05  # room around the subject, fraction of the crop
 
 
@@ -47,15 +52,17 @@ def score_crops(scene: Scene, boxes: np.ndarray, style: str | None = None) -> np
     subject = np.asarray(scene.subject)
     centre = ((subject[:2] + subject[2:]) / 2 - origin) / size
     area = size.prod(axis=1)
+    alone = scene.second is None
+    share, crop_area = (SUBJECT_SHARE, CROP_AREA) if alone else (PAIR_SUBJECT_SHARE, PAIR_CROP_AREA)
     subject_area = (subject[2:] - subject[:2]).prod()
     terms = {
         "thirds": _on_third(centre, style),
-        "share": _bell(np.log(np.sqrt(subject_area / area) / SUBJECT_SHARE), 0.3),
+        "share": _bell(np.log(np.sqrt(subject_area / area) / share), 0.3),
         "clean": _clean(scene, boxes),
         "horizon": _bell(_to_third((scene.horizon - origin[:, 1]) / size[:, 1]), 0.07),
-        "tight": _bell(area - CROP_AREA, 0.12),
+        "tight": _bell(area - crop_area, 0.12),
     }
-    weights = WEIGHTS if style is None else STYLED_WEIGHTS
+    weights = STYLED_WEIGHTS if style is not None else WEIGHTS if alone else PAIR_WEIGHTS
     return _whole(subject, boxes) * sum(weights[name] * term for name, term in terms.items())
 
 
@@ -91,7 +98,8 @@ def _whole(subject: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _clean(scene: Scene, boxes: np.ndarray) -> np.ndarray:
-    seen = [_overlap(np.asarray(thing.box), boxes) for thing in scene.distractors]
+    others = [thing.box for thing in scene.distractors] + ([scene.second[1]] if scene.second else [])
+    seen = [_overlap(np.asarray(box), boxes) for box in others]
     return np.prod([1 - 0.7 * np.sqrt(s) for s in seen], axis=0) if seen else np.ones(len(boxes))
 
 
@@ -102,6 +110,28 @@ def grid_boxes(width: int, height: int) -> np.ndarray:
     return gaic_grid_anchors(width, height, round_to_pixels=True)
 
 
+def pair_boxes(width: int, height: int) -> np.ndarray:
+    """The annotated crops of a photo of two subjects, rounded to whole pixels, (n, 4) float64 xyxy.
+
+    Their corners lie on GAIC's 12 x 12 positions, anywhere in the photo; they are 5 to 7 steps wide, 5 to 9 high, and
+    half to twice as wide as high.
+    """
+    spans = {
+        steps: [(first, first + step) for step in steps for first in range(12 - step)]
+        for steps in (range(5, 8), range(5, 10))
+    }
+    across, down = spans.values()
+    cells = np.array([(x1, y1, x2, y2) for y1, y2 in down for x1, x2 in across]) + 0.5
+    boxes = np.round(cells / 12 * (width, height, width, height))
+    aspect = (boxes[:, 2] - boxes[:, 0]) / (boxes[:, 3] - boxes[:, 1])
+    return boxes[(aspect > 0.5) & (aspect < 2)]
+
+
+def annotated_boxes(scene: Scene, width: int, height: int) -> np.ndarray:
+    """The annotated crops of a photo of a scene, (n, 4) float64 xyxy pixels."""
+    return (grid_boxes if scene.second is None else pair_boxes)(width, height)
+
+
 def to_fractions(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     """Boxes (..., 4) in pixels as fractions of the photo."""
     return np.asarray(boxes, np.float64) / (width, height, width, height)
@@ -109,7 +139,7 @@ def to_fractions(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def best_crop(scene: Scene, width: int, height: int, style: str | None = None) -> np.ndarray:
     """The annotated crop that the rule likes best: (4,) xyxy pixels, the first one among equals."""
-    boxes = grid_boxes(width, height)
+    boxes = annotated_boxes(scene, width, height)
     return boxes[int(np.argmax(score_crops(scene, to_fractions(boxes, width, height), style)))]
 
 

@@ -98,6 +98,8 @@ class Scene:
         vanishing: (x, y) where leading lines meet, or none when there are no lines.
         exposure: factor on all pixels, about 1.
         texture_seed: decides clouds, skyline, pattern offsets and noise.
+        second: look and box of a second subject, which a good crop leaves out, or none. The two looks differ only in
+            what they say of the subject.
     """
 
     look: Look
@@ -107,6 +109,7 @@ class Scene:
     vanishing: tuple[float, float] | None
     exposure: float
     texture_seed: int
+    second: tuple[Look, Box] | None = None
 
 
 def _hsv(h: float, s: float, v: float) -> Colour:
@@ -159,15 +162,26 @@ def _ground_colours(rng: np.random.Generator, kind: str) -> tuple[Colour, Colour
     )
 
 
+def subject_colours(u: np.ndarray, ground: Colour) -> tuple[Colour, Colour, Colour]:
+    """Body, accent and detail of a subject that stands out: bright on dark ground, else dark or saturated.
+
+    Args:
+        u: (9,) draws in [0, 1].
+        ground: colour of the near ground.
+    """
+    body_value = 0.25 + 0.3 * u[0] if float(np.mean(ground)) > 0.55 else 0.7 + 0.3 * u[0]
+    body = _hsv(u[1], 0.45 + 0.55 * u[2], body_value)
+    accent = _hsv(u[3], 0.3 + 0.7 * u[4], 0.35 + 0.6 * u[5])
+    return body, accent, _hsv(u[6], 0.5 * u[7], 0.1 + 0.2 * u[8] if body_value > 0.6 else 0.9)
+
+
 def sample_look(rng: np.random.Generator) -> Look:
     """Draw an appearance: continuous parameters throughout, so that no two draws are alike."""
     sky, sky_low, cloud = _sky_colours(rng)
     ground_kind = str(rng.choice(GROUNDS))
     far, near, mark = _ground_colours(rng, ground_kind)
     u = rng.uniform(size=24)
-    ground_value = float(np.mean(near))
-    # The subject must stand out: bright on dark ground, dark or saturated on bright ground.
-    body_value = 0.25 + 0.3 * u[0] if ground_value > 0.55 else 0.7 + 0.3 * u[0]
+    body, accent, detail = subject_colours(u[[0, *range(5, 13)]], near)
     return Look(
         sky=sky,
         sky_low=sky_low,
@@ -176,9 +190,9 @@ def sample_look(rng: np.random.Generator) -> Look:
         ground_near=near,
         ground_mark=mark,
         relief=_mix(_hsv(u[1], 0.2 + 0.5 * u[2], 0.2 + 0.4 * u[3]), sky_low, 0.35 * u[4]),
-        body=_hsv(u[5], 0.45 + 0.55 * u[6], body_value),
-        accent=_hsv(u[7], 0.3 + 0.7 * u[8], 0.35 + 0.6 * u[9]),
-        detail=_hsv(u[10], 0.5 * u[11], 0.1 + 0.2 * u[12] if body_value > 0.6 else 0.9),
+        body=body,
+        accent=accent,
+        detail=detail,
         sky_kind=str(rng.choice(SKIES, p=[0.25, 0.35, 0.25, 0.15])),
         relief_kind=str(rng.choice(RELIEFS)),
         ground_kind=ground_kind,

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from procrop.datasets.toy.hidden_style import HiddenStylePlan
+from procrop.datasets.toy.two_subjects import Pair, TwoSubjectsPlan
 
 SPLITS = ("train", "val", "test")
 
@@ -21,6 +22,7 @@ class Job:
         split: "train", "val", "test" or "gallery".
         key: numbers that, with the seed, decide everything random about the photo.
         family, style: of the hidden-style mode, else none.
+        pair: of the two-subjects mode, else none.
     """
 
     id: str
@@ -28,6 +30,12 @@ class Job:
     key: tuple[int, ...]
     family: int | None = None
     style: str | None = None
+    pair: Pair | None = None
+
+    @property
+    def one_favourite(self) -> bool:
+        """Whether the annotators agree on the best crop, because the data are there to see if a model finds it."""
+        return self.style is not None or self.pair is not None
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,11 @@ class ToySettings:
     Attributes:
         seed: decides everything random.
         size: (width, height) of the photos in pixels.
-        images: number of annotated photos (plain mode).
-        splits: shares of train, val and test (plain mode).
+        images: number of annotated photos (plain and two-subjects modes).
+        splits: shares of train, val and test (plain and two-subjects modes).
         gallery: number of gallery photos (plain mode).
         hidden_style: photos of scene families whose style only the gallery tells.
+        two_subjects: photos of two subjects, with captions of which each names one; no gallery.
         families, val_families, test_families: number of families that only train, val, test photos show.
         photos_per_family, gallery_per_family: photos to be cropped, and gallery photos, of each family.
 
@@ -59,6 +68,7 @@ class ToySettings:
     test_families: int = 50
     photos_per_family: int = 2
     gallery_per_family: int = 12
+    two_subjects: bool = False
 
     def __post_init__(self) -> None:
         for name in ("seed", "images", "gallery", "families", "val_families", "test_families"):
@@ -66,6 +76,8 @@ class ToySettings:
                 raise ToyDatasetError(f"{name} must not be negative, not {getattr(self, name)}")
         if min(self.photos_per_family, self.gallery_per_family) < 1:
             raise ToyDatasetError("photos_per_family and gallery_per_family must be 1 or more")
+        if self.hidden_style and self.two_subjects:
+            raise ToyDatasetError("hidden_style and two_subjects are modes of their own: choose one of them")
         width, height = self.size
         if min(self.size) < 96 or max(self.size) > 4096 or not 0.7 <= width / height <= 1.9:
             raise ToyDatasetError(
@@ -77,11 +89,11 @@ class ToySettings:
     def as_dict(self) -> dict[str, Any]:
         """The settings that matter in the chosen mode, ready for JSON."""
         values = asdict(self) | {"size": list(self.size), "splits": list(self.splits)}
-        plain = ("images", "splits", "gallery")
-        styled = ("families", "val_families", "test_families", "photos_per_family", "gallery_per_family")
-        for name in plain if self.hidden_style else styled:
-            del values[name]
-        return values
+        plain, styled = {"images", "splits", "gallery", "hidden_style"}, {"hidden_style"}
+        styled |= {"families", "val_families", "test_families", "photos_per_family", "gallery_per_family"}
+        paired = {"images", "splits", "two_subjects"}
+        kept = styled if self.hidden_style else paired if self.two_subjects else plain
+        return {name: value for name, value in values.items() if name in kept | {"seed", "size"}}
 
     @property
     def plan(self) -> HiddenStylePlan:
@@ -91,13 +103,24 @@ class ToySettings:
 
     def jobs(self) -> list[Job]:
         """All photos of the data set, gallery last."""
+        if self.two_subjects:
+            return self._paired_jobs()
         return self._styled_jobs() if self.hidden_style else self._plain_jobs()
 
-    def _plain_jobs(self) -> list[Job]:
+    def _split_names(self) -> list[str]:
+        """Split of each annotated photo."""
         train, val = (round(self.images * share) for share in self.splits[:2])
         names = ["train"] * train + ["val"] * val
-        names = (names + ["test"] * self.images)[: self.images]
-        photos = [Job(f"toy_{i:05d}", split, (1, i)) for i, split in enumerate(names)]
+        return (names + ["test"] * self.images)[: self.images]
+
+    def _paired_jobs(self) -> list[Job]:
+        names = self._split_names()
+        pairs = TwoSubjectsPlan(self.seed, {split: names.count(split) for split in SPLITS}).pairs()
+        both = enumerate(zip(names, pairs, strict=True))
+        return [Job(f"toy_{i:05d}", split, (5, i), pair=pair) for i, (split, pair) in both]
+
+    def _plain_jobs(self) -> list[Job]:
+        photos = [Job(f"toy_{i:05d}", split, (1, i)) for i, split in enumerate(self._split_names())]
         return photos + [Job(f"pro_{i:05d}", "gallery", (2, i)) for i in range(self.gallery)]
 
     def _styled_jobs(self) -> list[Job]:

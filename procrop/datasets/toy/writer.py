@@ -1,7 +1,8 @@
 """Write a toy data set to disk in the layout of GAICD v2, with its gallery; stop and go on at any time.
 
 OUT/images/{train,val,test}/<id>.jpg, OUT/annotations/{train,val,test}/<id>.txt (lines `y1 x1 y2 x2 MOS`),
-OUT/gallery/<id>.jpg, OUT/scenes.jsonl (what each photo shows), OUT/README.md and OUT/toy.json (the settings).
+OUT/gallery/<id>.jpg, OUT/scenes.jsonl (what each photo shows), OUT/README.md and OUT/toy.json (the settings); of
+photos with two subjects OUT/captions.jsonl and OUT/captions_swapped.jsonl as well, lines {"id", "caption"}.
 """
 
 import io
@@ -21,6 +22,7 @@ from procrop.datasets.toy.painter import paint
 from procrop.datasets.toy.readme import readme_text
 from procrop.datasets.toy.scene import Scene, sample_look, sample_scene
 from procrop.datasets.toy.settings import Job, ToyDatasetError, ToySettings
+from procrop.datasets.toy.two_subjects import SIDES, sample_pair_scene, swap_subjects
 from procrop.io.atomic import write_bytes, write_text
 from procrop.io.progress import progress
 
@@ -28,6 +30,7 @@ __all__ = ["ToyDatasetError", "read_scenes", "write_toy_dataset"]
 
 VERSION = 1  # of the pictures and of the rule: raise it when either changes
 SETTINGS_FILE, SCENES_FILE, README_FILE = "toy.json", "scenes.jsonl", "README.md"
+CAPTION_FILES = ("captions.jsonl", "captions_swapped.jsonl")
 
 
 def write_toy_dataset(
@@ -54,7 +57,8 @@ def write_toy_dataset(
     _claim(out, settings, replace)
     present = {folder: _names(out / folder) for folder in {_photo_path(job).parent for job in jobs}}
     missing = [job for job in jobs if _photo_path(job).name not in present[_photo_path(job).parent]]
-    if not missing and (out / SCENES_FILE).is_file() and (out / README_FILE).is_file():
+    texts = [README_FILE, *(CAPTION_FILES if settings.two_subjects else ()), SCENES_FILE]
+    if not missing and all((out / name).is_file() for name in texts):
         return 0
     make = partial(_make_photo, out=out, settings=settings)
     for _ in progress(
@@ -63,6 +67,8 @@ def write_toy_dataset(
         pass
     records = list(_map(partial(_describe, settings=settings), jobs, workers))
     write_text(out / README_FILE, readme_text(settings, records))
+    if settings.two_subjects:
+        _write_captions(out, jobs)
     write_text(out / SCENES_FILE, "".join(json.dumps(record) + "\n" for record in records))
     return len(missing)
 
@@ -75,7 +81,9 @@ def read_scenes(root: str | os.PathLike) -> list[dict[str, Any]]:
 
     Returns:
         One dict per photo: id, split, size [w, h], subject [x1, y1, x2, y2], best (not for the gallery), and in
-        the hidden-style mode family, style, best_opposite, blind (box) and blind_iou. Boxes are xyxy pixels.
+        the hidden-style mode family, style, best_opposite, blind (box) and blind_iou; in the two-subjects mode
+        kind and side (of the named subject), other_kind, other_subject, best_other, blind and blind_iou. Boxes are
+        xyxy pixels.
 
     Raises:
         ToyDatasetError: there is no complete toy data set.
@@ -122,8 +130,15 @@ def _remove(out: Path) -> None:
     """Remove the files of a toy data set, the settings last: a stop in between leaves it recognisable."""
     for folder in ("images", "annotations", "gallery"):
         shutil.rmtree(out / folder, ignore_errors=True)
-    for name in (SCENES_FILE, README_FILE, SETTINGS_FILE):
+    for name in (SCENES_FILE, *CAPTION_FILES, README_FILE, SETTINGS_FILE):
         (out / name).unlink(missing_ok=True)
+
+
+def _write_captions(out: Path, jobs: list[Job]) -> None:
+    """Write the captions that name the right subject, and those that name the other one."""
+    for number, name in enumerate(CAPTION_FILES):
+        lines = (json.dumps({"id": job.id, "caption": job.pair.captions[number]}) + "\n" for job in jobs)
+        write_text(out / name, "".join(lines))
 
 
 def _names(folder: Path) -> set[str]:
@@ -151,6 +166,9 @@ def _scene(job: Job, settings: ToySettings) -> tuple[Scene, np.random.Generator]
     """The scene of a job, and the generator for all that is drawn after it."""
     rng = np.random.default_rng([settings.seed, *job.key])
     aspect = settings.size[0] / settings.size[1]
+    if job.pair is not None:
+        scene = sample_pair_scene(rng, job.pair.kinds, aspect)
+        return swap_subjects(scene) if job.pair.named else scene, rng
     if job.family is None:
         return sample_scene(rng, sample_look(rng), aspect), rng
     sample = sample_gallery_scene if job.split == "gallery" else sample_query_scene
@@ -184,11 +202,11 @@ def _make_photo(job: Job, out: Path, settings: ToySettings) -> None:
 
 
 def _annotation(job: Job, scene: Scene, rng: np.random.Generator, settings: ToySettings) -> str:
-    """GAICD lines `y1 x1 y2 x2 MOS` of all grid crops."""
-    boxes = rule.grid_boxes(*settings.size)
+    """GAICD lines `y1 x1 y2 x2 MOS` of all annotated crops."""
+    boxes = rule.annotated_boxes(scene, *settings.size)
     scores = rule.score_crops(scene, rule.to_fractions(boxes, *settings.size), job.style)
-    noise = rule.ANNOTATOR_NOISE if job.style is None else rule.STYLED_ANNOTATOR_NOISE
-    mos = rule.annotate(scores, rng, noise, keep_best=job.style is not None)
+    noise = rule.STYLED_ANNOTATOR_NOISE if job.one_favourite else rule.ANNOTATOR_NOISE
+    mos = rule.annotate(scores, rng, noise, keep_best=job.one_favourite)
     rows = zip(boxes.astype(int).tolist(), mos, strict=True)
     return "".join(f"{y1} {x1} {y2} {x2} {score:.2f}\n" for (x1, y1, x2, y2), score in rows)
 
@@ -198,9 +216,9 @@ def _describe(job: Job, settings: ToySettings) -> dict[str, Any]:
     scene, rng = _scene(job, settings)
     x1, y1, x2, y2 = _frame(job, scene, rng, settings)
     width, height = settings.size
-    subject = np.asarray(scene.subject) * (width, height, width, height) - (x1, y1, x1, y1)
+    scale, origin = np.array([width, height, width, height]), (x1, y1, x1, y1)
     record: dict[str, Any] = {"id": job.id, "split": job.split, "size": [x2 - x1, y2 - y1]}
-    record["subject"] = np.round(subject, 1).tolist()
+    record["subject"] = np.round(scene.subject * scale - origin, 1).tolist()
     if job.family is not None:
         record |= {"family": job.family, "style": job.style}
     if job.split == "gallery":
@@ -209,7 +227,17 @@ def _describe(job: Job, settings: ToySettings) -> dict[str, Any]:
     record["best"] = best.astype(int).tolist()
     if job.style is not None:
         opposite = rule.best_crop(scene, width, height, rule.STYLES[1 - rule.STYLES.index(job.style)])
-        blind, iou = rule.blind_box(best, opposite)
-        record["best_opposite"] = opposite.astype(int).tolist()
-        record |= {"blind": np.round(blind, 1).tolist(), "blind_iou": round(iou, 4)}
+        record |= {"best_opposite": opposite.astype(int).tolist(), **_blind(best, opposite)}
+    if job.pair is not None:
+        kinds, named = job.pair.kinds, job.pair.named
+        record |= {"kind": kinds[named], "side": SIDES[named], "other_kind": kinds[1 - named]}
+        record["other_subject"] = np.round(scene.second[1] * scale, 1).tolist()
+        other = rule.best_crop(swap_subjects(scene), width, height)
+        record |= {"best_other": other.astype(int).tolist(), **_blind(best, other)}
     return record
+
+
+def _blind(best: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+    """The best guess for who cannot tell which of two crops is wanted, and the IoU that it can expect."""
+    box, iou = rule.blind_box(best, other)
+    return {"blind": np.round(box, 1).tolist(), "blind_iou": round(iou, 4)}

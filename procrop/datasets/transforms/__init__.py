@@ -1,6 +1,6 @@
 """Steps from a dataset's record to the model's input; importing this package registers them.
 
-The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, [SampleCrops], [DecoySeams],
+The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, LoadTextTokens, [SampleCrops], [DecoySeams],
 [PhotometricDistortion], [SameEncoding], Resize or RandomChoiceResize, PackCropInputs.
 
 In scope ``procrop`` the names ``Resize`` (a child of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean classes that
@@ -17,11 +17,15 @@ from mmcv.transforms import RandomChoiceResize
 from procrop.registry import TRANSFORMS
 
 from .decoy_seams import DecoySeams
+from .draw_lesser_crops import DrawLesserCrops
 from .load_crop_annotations import LoadCropAnnotations
 from .load_photo import LoadPhoto
+from .load_pseudo_labels import LoadPseudoLabels
 from .load_references import LoadReferences
+from .load_text_tokens import LoadTextTokens
 from .pack import PackCropInputs
 from .photometric_distortion import PhotometricDistortion
+from .random_initial_crop import RandomInitialCrop
 from .resize import Resize
 from .same_encoding import SameEncoding
 from .sample_crops import SampleCrops
@@ -30,12 +34,16 @@ TRANSFORMS.register_module(module=RandomChoiceResize)
 
 __all__ = [
     "DecoySeams",
+    "DrawLesserCrops",
     "LoadCropAnnotations",
     "LoadPhoto",
+    "LoadPseudoLabels",
     "LoadReferences",
+    "LoadTextTokens",
     "PackCropInputs",
     "PhotometricDistortion",
     "RandomChoiceResize",
+    "RandomInitialCrop",
     "Resize",
     "SameEncoding",
     "SampleCrops",

@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 from procrop.registry import TRANSFORMS
 from procrop.structures import CropDataSample
 
-_META_KEYS = ("img_path", "img_id", "source_id", "ori_shape", "img_shape", "scale_factor")
+_META_KEYS = ("img_path", "img_id", "source_id", "ori_shape", "img_shape", "scale_factor", "caption")
 
 
 @TRANSFORMS.register_module()
@@ -19,11 +19,12 @@ class PackCropInputs(BaseTransform):
     """Pack a sample into ``dict(inputs=(3, H, W) uint8 RGB tensor, data_samples=CropDataSample)``.
 
     ``gt_instances`` (pixels of the resized photo) and ``gt_crops`` (pixels of the original photo) are made when the
-    sample is annotated, ``references`` when it has any, ``candidates`` when asked for; see CropDataSample for their
-    fields.
+    sample is annotated, ``references``, ``text_tokens`` and ``lesser_crops`` when it has any, ``candidates`` when asked
+    for; see CropDataSample for their fields.
 
     Required keys: ``img``; optional ``gt_bboxes``, ``gt_ori_bboxes``, ``gt_scores``, ``gt_positives``,
-    ``reference_*`` as LoadCropAnnotations and LoadReferences make them.
+    ``lesser_crops``, ``reference_*``, ``text_tokens`` and ``caption`` as LoadCropAnnotations, LoadReferences and
+    LoadTextTokens make them.
 
     Args:
         meta_keys: keys that go into the data sample's metainfo, where present.
@@ -53,9 +54,14 @@ class PackCropInputs(BaseTransform):
             if self.candidates == "annotated":
                 given = sample.gt_instances.bboxes
                 sample.candidates = InstanceData(bboxes=given.clone(), rows=torch.arange(len(given)))
+        if results.get("lesser_crops") is not None:
+            bboxes = torch.as_tensor(results["lesser_crops"], dtype=torch.float32)
+            sample.lesser_crops = InstanceData(bboxes=bboxes.reshape(-1, 4))
         references = pack_references(results)
         if references is not None:
             sample.references = references
+        if results.get("text_tokens") is not None:
+            sample.text_tokens = torch.as_tensor(results["text_tokens"])
         inputs = torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
         return dict(inputs=inputs, data_samples=sample)
 

@@ -11,7 +11,7 @@ from .signatures import Accepted, accepted_keys
 _TOOL_KEYS = frozenset(
     "custom_imports tta_model tta_pipeline backend_args runner_type compile activation_checkpointing "
     "efficient_conv_bn_eval find_unused_parameters model_wrapper_cfg sync_bn load_strict retrieval "
-    "gallery_source".split()
+    "gallery_source text_encoder".split()
 )
 DEFAULT_HOOKS = frozenset(
     "runtime_info timer sampler_seed logger param_scheduler checkpoint visualization".split()

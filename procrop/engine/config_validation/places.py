@@ -38,6 +38,7 @@ _TOP = [
     ("visualizer", _place("VISUALIZERS")),
     ("log_processor", _place("LOG_PROCESSORS")),
     ("gallery_source", _place("GALLERY_SOURCES")),
+    ("text_encoder", _place("TEXT_ENCODERS")),
 ]
 
 _RETRIEVAL = [
@@ -56,6 +57,7 @@ _ANYWHERE = [
     (r"(\w+_)?pipeline(_\w+)?|transforms|aug_space", _place("TRANSFORMS")),
     (r"(\w+_)?datasets?(_\w+)?", _place("DATASETS")),
     ("optimizer", _place("OPTIMIZERS")),
+    ("curation|principles|diversity", _place("CURATION")),
     ("vis_backends", _place("VISBACKENDS")),
     ("init_cfg|override", _place("WEIGHT_INITIALIZERS", extras=("override", "layer", "name"))),
     ("nms", _place(MMCV_OPS, extras=("class_agnostic", "split_thr", "max_num"))),
@@ -113,7 +115,7 @@ def place_of(path: Path) -> Place:
 def needs_type(path: Path) -> bool:
     """Whether a dict at the place is always looked up in a registry of ProCrop's own by its ``type``."""
     keys = [key for key in path if isinstance(key, str)]
-    if keys == ["gallery_source"]:
+    if keys in (["gallery_source"], ["text_encoder"]):
         return True
     return len(keys) == 2 and keys[0] == "retrieval" and _match(_RETRIEVAL, keys[1]) is not None
 

@@ -31,7 +31,7 @@ class EpochSeedHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Let data, sampler and workers follow the run's seed, which a resume may have set after they were built."""
         loader = runner.train_dataloader
-        for dataset in _nested(
+        for dataset in nested_datasets(
             loader.dataset
         ):  # the loader's workers copy it when they start, which is later
             if hasattr(dataset, "seed"):
@@ -43,7 +43,7 @@ class EpochSeedHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed what shuffles, loads and augments."""
-        for dataset in _nested(runner.train_dataloader.dataset):
+        for dataset in nested_datasets(runner.train_dataloader.dataset):
             if hasattr(dataset, "set_epoch"):
                 dataset.set_epoch(runner.epoch)
         seed_everything(runner.seed, runner.epoch, runner.rank, _DATA)
@@ -67,11 +67,11 @@ def seed_worker(worker_id: int) -> None:
     seed_everything(torch.initial_seed() % 2**63)
 
 
-def _nested(dataset: object) -> Iterator[object]:
+def nested_datasets(dataset: object) -> Iterator[object]:
     """A dataset and all that it wraps (repeats, concatenations, slices, subsets)."""
     yield dataset
     inner = [getattr(dataset, name, None) for name in ("dataset", "_dataset")]
     inner += list(getattr(dataset, "datasets", None) or [])
     for part in inner:
         if part is not None and hasattr(part, "__getitem__"):
-            yield from _nested(part)
+            yield from nested_datasets(part)

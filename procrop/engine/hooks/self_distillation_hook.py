@@ -27,13 +27,16 @@ class SelfDistillationHook(Hook):
         beta: Share β of itself that the teacher keeps at each iteration, T ← β T + (1 − β) S.
         weight: Share of the classification loss that follows the teacher.
 
+    Attributes:
+        teacher (SelfTeacher, optional): The teacher, from ``begin_epoch`` on.
+
     Raises:
         ValueError: The model's head takes no soft targets, or a share is out of range.
     """
 
     def __init__(self, begin_epoch: int = 45, beta: float = 0.5, weight: float = 0.5) -> None:
         self.begin_epoch, self.beta, self.weight = begin_epoch, beta, weight
-        self._teacher = None
+        self.teacher = None
         self._saved: dict[str, torch.Tensor] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -56,30 +59,30 @@ class SelfDistillationHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Make the teacher when its time has come."""
-        if self._teacher is not None or runner.epoch < self.begin_epoch:
+        if self.teacher is not None or runner.epoch < self.begin_epoch:
             return
         from procrop.models.utils import SelfTeacher
 
         model = _bare(runner.model)
-        self._teacher = SelfTeacher(model, self.beta, self.weight)
+        self.teacher = SelfTeacher(model, self.beta, self.weight)
         if self._saved is not None:
-            load_weights(self._teacher.model, {"state_dict": self._saved}, name="the checkpoint's teacher")
+            load_weights(self.teacher.model, {"state_dict": self._saved}, name="the checkpoint's teacher")
             self._saved = None
         elif runner.epoch > self.begin_epoch:
             runner.logger.warning("The checkpoint holds no teacher: it starts as a copy of the resumed model")
-        model.teacher = self._teacher
+        model.teacher = self.teacher
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Let the teacher follow."""
-        if self._teacher is not None:
-            self._teacher.update(_bare(runner.model))
+        if self.teacher is not None:
+            self.teacher.update(_bare(runner.model))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Keep the teacher beside the model."""
-        if self._teacher is not None:
-            state = self._teacher.model.state_dict()
+        if self.teacher is not None:
+            state = self.teacher.model.state_dict()
             checkpoint[_KEY] = {name: value.cpu() for name, value in state.items()}
 
     def after_train(self, runner: Runner) -> None:

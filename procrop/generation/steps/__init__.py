@@ -1,8 +1,5 @@
 """The steps of the pipeline: importing it registers all of them."""
 
-from . import (
-    canvas,  # noqa: F401
-    filters,  # noqa: F401
-    masks,  # noqa: F401
-    outpainters,  # noqa: F401
-)
+from . import analyzers, canvas, composition, filters, masks, outpainters
+
+__all__ = ["analyzers", "canvas", "composition", "filters", "masks", "outpainters"]

@@ -38,6 +38,7 @@ class ProCrop(BaseDetector):
             the samples' field of that name, one entry a photo (None where absent), and a tensor that gives
             device and dtype.
         fusion (dict, optional): Fusion neck; needed if there are context encoders.
+        ranking_loss (dict, optional): A SubWindowRankingLoss beside the losses of the head, through ``score_boxes``.
         fuse_before_encoder (bool): Fuse the contexts into the neck's tokens, so that the encoder sees all of the
             memory; by default into f̃, behind the encoder.
         train_cfg, test_cfg (dict, optional): Unused; accepted because mmdet's tools pass them.
@@ -53,6 +54,7 @@ class ProCrop(BaseDetector):
         positional_encoding: dict | None = None,
         context_encoders: dict | None = None,
         fusion: dict | None = None,
+        ranking_loss: dict | None = None,
         fuse_before_encoder: bool = False,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -74,6 +76,7 @@ class ProCrop(BaseDetector):
         self.fusion = MODELS.build(fusion) if fusion else None
         self.fuse_before_encoder = fuse_before_encoder
         self.bbox_head = MODELS.build(bbox_head)
+        self.ranking_loss = MODELS.build(ranking_loss) if ranking_loss else None
         self.teacher: SelfTeacher | None = None  # set while a SelfDistillationHook is at work
         if self.fusion is not None and not self.bbox_head.reads_memory:
             raise ValueError(
@@ -148,12 +151,15 @@ class ProCrop(BaseDetector):
         return CropFeatures(feature_map, memory, self._extent(feature_map, data_samples))
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
-        """Losses of the head by name."""
+        """Losses of the head by name, and ``loss_ranking`` where there is a ranking loss."""
         features = self.extract_memory(batch_inputs, batch_data_samples)
-        if self.teacher is None:
-            return self.bbox_head.loss(features, batch_data_samples)
-        targets = self.teacher.soft_targets(batch_inputs, batch_data_samples)
-        return self.bbox_head.loss(features, batch_data_samples, soft_targets=targets)
+        options = {}
+        if self.teacher is not None:
+            options["soft_targets"] = self.teacher.soft_targets(batch_inputs, batch_data_samples)
+        losses = self.bbox_head.loss(features, batch_data_samples, **options)
+        if self.ranking_loss is not None:
+            losses["loss_ranking"] = self.ranking_loss(self.bbox_head, features, batch_data_samples)
+        return losses
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]

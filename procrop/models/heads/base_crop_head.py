@@ -66,7 +66,7 @@ class BaseCropHead(BaseModule, metaclass=ABCMeta):
 
     @abstractmethod
     def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
-        """Aesthetic scores (B, M) of given boxes (B, M, 4), normalised cxcywh."""
+        """Aesthetic scores (B, M) of given boxes (B, M, 4), normalised cxcywh; differentiable in the head's weights."""
 
 
 def to_pixels(boxes: Tensor, ori_shape: tuple[int, int]) -> Tensor:

@@ -42,7 +42,9 @@ class CropDETRHead(BaseCropHead):
         loss_cls, loss_bbox, loss_iou (dict): Losses with their weights.
         assigner (dict): One-to-one assigner of queries to positive crops.
         soft_label (dict, optional): Label maker for unmatched queries; None = 0 for all.
-        vote_gamma (float): γ of :meth:`score_boxes`.
+        matched_label (dict, optional): Label maker for matched queries from the scores of their crops; None = 1 for
+            all.
+        vote_gamma (float): γ of :meth:`score_boxes`, at least 1.
         train_cfg, test_cfg: Unused; mmdet's builders hand them over.
     """
 
@@ -59,9 +61,12 @@ class CropDETRHead(BaseCropHead):
         assigner: dict | None = None,
         soft_label: dict | None = None,
         vote_gamma: float = 4.0,
+        matched_label: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        if not vote_gamma >= 1:
+            raise ValueError(f"CropDETRHead: vote_gamma must be at least 1, got {vote_gamma}")
         self.num_queries, self.embed_dims, self.vote_gamma = num_queries, embed_dims, vote_gamma
         self.decoder = ConditionalCropDecoder(**decoder)
         self.query_embedding = nn.Embedding(num_queries, embed_dims)
@@ -74,6 +79,7 @@ class CropDETRHead(BaseCropHead):
         self.loss_iou = MODELS.build(loss_iou or dict(type="GIoULoss", loss_weight=2.0))
         self.assigner = TASK_UTILS.build(assigner or _default_assigner())
         self.soft_label = TASK_UTILS.build(soft_label) if soft_label else None
+        self.matched_label = TASK_UTILS.build(matched_label) if matched_label else None
 
     def init_weights(self) -> None:
         """Xavier for the decoder, a 1 % prior for the scores, and boxes that start as half-size, centred on
@@ -203,8 +209,11 @@ class CropDETRHead(BaseCropHead):
             label = logits.new_zeros(len(logits))
         else:
             label = self.soft_label(pixels, crops, gt.scores.to(boxes))
+        crop = match[queries] - 1
         label[queries] = 1.0
-        return label, queries, bbox_xyxy_to_cxcywh(good[match[queries] - 1] / factor)
+        if self.matched_label is not None:
+            label[queries] = self.matched_label(gt.scores.to(label)[gt.positives][crop])
+        return label, queries, bbox_xyxy_to_cxcywh(good[crop] / factor)
 
     @torch.no_grad()
     def predict(self, features: CropFeatures, data_samples: Sequence[CropDataSample]) -> list[InstanceData]:
@@ -219,12 +228,12 @@ class CropDETRHead(BaseCropHead):
             results.append(InstanceData(bboxes=to_pixels(box[order], sample.ori_shape), scores=score))
         return results
 
-    @torch.no_grad()
     def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
         """Score given boxes by a vote of the predictions: Σ_n s_n · IoU(b_n, box)^γ.
 
         A set predictor has no score for a box that it did not predict; this vote ranks given boxes by how much
-        scored mass lies on them. It is no exact-grid score and must not be reported as one.
+        scored mass lies on them. It is no exact-grid score and must not be reported as one. It has gradients with
+        respect to the scores and boxes of the predictions.
 
         Args:
             features (CropFeatures): As for :meth:`predict`.

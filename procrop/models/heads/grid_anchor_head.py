@@ -144,9 +144,8 @@ class GridAnchorHead(BaseCropHead):
             results.append(result)
         return results
 
-    @torch.no_grad()
     def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
-        """Score given boxes by their predicted mean opinion score.
+        """Score given boxes by their predicted mean opinion score, which has gradients.
 
         Args:
             features (CropFeatures): As for :meth:`forward`.

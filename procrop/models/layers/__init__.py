@@ -5,9 +5,11 @@ from .crop_memory_reader import CropMemoryReader
 from .crop_pooling import CropPooling
 from .cross_attention import ContextCrossAttention
 from .rod_align import fill_padding, rod_align
+from .token_projection import PROJECTIONS, token_projection
 from .token_resampler import TokenResampler
 
 __all__ = [
+    "PROJECTIONS",
     "ConditionalCropDecoder",
     "ContextCrossAttention",
     "CropMemoryReader",
@@ -15,4 +17,5 @@ __all__ = [
     "TokenResampler",
     "fill_padding",
     "rod_align",
+    "token_projection",
 ]

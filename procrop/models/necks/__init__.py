@@ -3,5 +3,6 @@
 from .channel_fusion_neck import ChannelFusionNeck
 from .fusion_neck import FusionNeck
 from .reference_encoder import ReferenceEncoder
+from .text_context_encoder import TextContextEncoder
 
-__all__ = ["ChannelFusionNeck", "FusionNeck", "ReferenceEncoder"]
+__all__ = ["ChannelFusionNeck", "FusionNeck", "ReferenceEncoder", "TextContextEncoder"]

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from procrop.registry import MODELS
 from procrop.structures import TokenSet
 
-from ..layers import TokenResampler
+from ..layers import PROJECTIONS, TokenResampler, token_projection
 from .reference_batch import ReferenceBatch
 
 _KINDS = ("image", "annotation", "both")
-_PROJECTIONS = ("linear", "mlp")
 
 
 @MODELS.register_module()
@@ -70,8 +69,8 @@ class ReferenceEncoder(BaseModule):
         super().__init__(init_cfg=init_cfg)
         if what not in _KINDS:
             raise ValueError(f"ReferenceEncoder: what={what!r} is none of {_KINDS}")
-        if projection not in _PROJECTIONS:
-            raise ValueError(f"ReferenceEncoder: projection={projection!r} is none of {_PROJECTIONS}")
+        if projection not in PROJECTIONS:
+            raise ValueError(f"ReferenceEncoder: projection={projection!r} is none of {PROJECTIONS}")
         if what != "annotation" and (in_channels is None or token_grid is None):
             raise ValueError(
                 "ReferenceEncoder: in_channels and token_grid are open; set them to the gallery's token shape"
@@ -83,7 +82,7 @@ class ReferenceEncoder(BaseModule):
             pooled_grid and tuple(pooled_grid),
         )
         if what != "annotation":
-            self.token_proj = _projection(projection, in_channels, embed_dims)
+            self.token_proj = token_projection(projection, in_channels, embed_dims)
             self.token_pos_proj = nn.Linear(embed_dims, embed_dims) if positions else None
             self.token_norm = nn.LayerNorm(embed_dims)
             self.image_embedding = nn.Parameter(torch.zeros(embed_dims))
@@ -174,9 +173,3 @@ class ReferenceEncoder(BaseModule):
         y, x = torch.meshgrid(rows, cols, indexing="ij")
         points = torch.stack([x, y], dim=-1).view(1, -1, 2)
         return coordinate_to_encoding(points, num_feats=self.embed_dims // 2)[0].to(like.dtype)
-
-
-def _projection(kind: str, in_channels: int, embed_dims: int) -> nn.Module:
-    if kind == "linear":
-        return nn.Linear(in_channels, embed_dims)
-    return nn.Sequential(nn.Linear(in_channels, embed_dims), nn.ReLU(), nn.Linear(embed_dims, embed_dims))

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from procrop.io.unicode import check_unicode
+
 
 class TextEncoder(ABC):
     """Writer of captions and maker of the tokens M (m', d_t) of a photo and its caption (paper, feature fusion).
@@ -67,10 +69,11 @@ class TextEncoder(ABC):
         """Tokens of photos, each (H, W, 3) uint8 RGB, and their captions.
 
         Returns:
-            One (m', d_t) float16 array a photo, 1 <= m' <= ``max_tokens``.
+            One (m', d_t) float16 array a photo, 1 <= m' <= ``max_tokens``; not finite where the network's numbers leave
+            float16, which callers must refuse photo by photo.
 
         Raises:
-            ValueError: A caption is empty, or the numbers of photos and captions differ.
+            ValueError: A caption is empty or no Unicode text, or the numbers of photos and captions differ.
         """
 
 
@@ -83,4 +86,6 @@ def checked_captions(images: Sequence[np.ndarray | None], captions: Sequence[str
         raise ValueError(
             f"caption {cleaned.index('')} is empty: write one, or leave the photo without text tokens"
         )
+    for caption in cleaned:
+        check_unicode(caption)
     return cleaned

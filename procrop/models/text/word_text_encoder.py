@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from procrop.registry import TEXT_ENCODERS
 from .base import TextEncoder, checked_captions
 
 # raise when words are split or drawn otherwise, so that older tokens are refused
-_VERSION = 1
+_VERSION = 2
 _WORD = re.compile(r"\w+")
 
 
@@ -58,7 +59,8 @@ class WordTextEncoder(TextEncoder):
         found = []
         for caption in checked_captions(images, captions):
             # a caption of signs alone still has a token
-            words = _WORD.findall(caption.lower()) or [caption]
+            # (composed: a letter and its accent may be two characters, of which one is no part of a word)
+            words = _WORD.findall(unicodedata.normalize("NFC", caption).lower()) or [caption]
             found.append(np.stack([_direction(word, self._token_dim) for word in words[: self._max_tokens]]))
         return found
 

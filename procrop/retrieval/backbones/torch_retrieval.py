@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .base import Embeddings, RetrievalBackbone
+from procrop.networks.placement import checked_placement
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+from .base import Embeddings, RetrievalBackbone
 
 
 class TorchRetrieval(RetrievalBackbone):
@@ -29,15 +29,7 @@ class TorchRetrieval(RetrievalBackbone):
     def __init__(
         self, network: nn.Module, batch_size: int = 8, device: str = "cpu", dtype: str = "float32"
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-        self.device = torch.device(device)
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {device!r}: torch sees no CUDA device here; take device='cpu'")
-        self.batch_size = int(batch_size)
-        self.dtype = DTYPES[dtype]
+        self.batch_size, self.device, self.dtype = checked_placement(batch_size, device, dtype)
         self.network = network.requires_grad_(False).eval().to(self.device, self.dtype)
 
     @property

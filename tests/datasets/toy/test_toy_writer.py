@@ -194,7 +194,15 @@ def test_tool_tells_a_full_disk_from_wrong_usage(tool, tmp_path, capsys, monkeyp
 
 def test_tool_refuses_options_of_the_other_mode(tool, tmp_path):
     assert tool.parse_args([str(tmp_path), "--hidden-style", "--families", "4"]).families == 4
-    for wrong in (["--hidden-style", "--images", "4"], ["--families", "4"], ["--size", "large"]):
+    assert tool.parse_args([str(tmp_path), "--two-subjects", "--images", "4"]).images == 4
+    for wrong in (
+        ["--hidden-style", "--images", "4"],
+        ["--families", "4"],
+        ["--size", "large"],
+        ["--two-subjects", "--gallery", "4"],
+        ["--two-subjects", "--families", "4"],
+        ["--two-subjects", "--hidden-style"],
+    ):
         with pytest.raises(SystemExit) as stop:
             tool.parse_args([str(tmp_path), *wrong])
         assert stop.value.code == 2

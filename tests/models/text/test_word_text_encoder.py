@@ -29,6 +29,13 @@ def test_long_captions_are_cut_and_signs_alone_still_have_a_token():
     assert len(long) == encoder.max_tokens and len(signs) == 1
 
 
+def test_composed_and_decomposed_letters_are_one_word():
+    composed, decomposed = WordTextEncoder().encode(
+        [None] * 2, ["B\u00f6ot und Caf\u00e9", "Bo\u0308ot und Cafe\u0301"]
+    )
+    assert len(composed) == 3 and np.array_equal(composed, decomposed)
+
+
 def test_the_fingerprint_tells_settings_apart():
     assert WordTextEncoder(8).fingerprint == WordTextEncoder(8).fingerprint
     assert len({WordTextEncoder(8).fingerprint, WordTextEncoder(9).fingerprint}) == 2
@@ -43,5 +50,7 @@ def test_what_cannot_be_encoded_is_named():
         encoder.encode([None, None], ["a dog"])
     with pytest.raises(ValueError, match="writes no captions"):
         encoder.caption([np.zeros((4, 4, 3), np.uint8)])
+    with pytest.raises(ValueError, match="no Unicode text .character 6"):
+        encoder.encode([None], ["lone \ud83d surrogate"])
     with pytest.raises(ValueError, match="at least 1"):
         WordTextEncoder(0)

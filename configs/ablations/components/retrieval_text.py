@@ -1,0 +1,2 @@
+# Table 6: retrieval and text.
+_base_ = ["../../procrop_cad_text.py"]

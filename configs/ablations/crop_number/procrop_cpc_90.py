@@ -1,3 +1,0 @@
-# Number of crops: procrop_cpc.py with N = 90 learnable anchors in place of 24.
-_base_ = ["../../procrop_cpc.py"]
-model = dict(bbox_head=dict(num_queries=90))
