@@ -28,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--photos", type=int, default=200, help="training photos, the set's first (default 200)"
     )
-    parser.add_argument("--epochs", type=int, default=12, help="epochs of each stage (default 12)")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of each stage (default 10)")
     parser.add_argument(
         "--probes", type=int, default=20, help="photos of the seam probe (default 20; 0: no probe)"
     )

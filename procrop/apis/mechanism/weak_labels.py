@@ -139,7 +139,7 @@ class WeakLabelStudy(MechanismStudy):
             table = IoUDisp((1, 2, 3)).measure(records)
             columns = dict(zip(table.keys, table.values.T.tolist(), strict=True))
             found["models"][model] = {key: columns[key] for key in KEYS}
-            found["floors"] = {f"{f}{key}": table.means()[f"{f}{key}"] for f in _FLOORS for key in KEYS[:3]}
+            found["floors"] = {f: [table.means()[f + name] for name in ("iou", "disp")] for f in _FLOORS}
             found["sources"] = [record.source_id for record in records]
         return found
 
@@ -193,9 +193,10 @@ def _figure_lines(name: str, results: dict[int, dict]) -> Iterator[str]:
         rows["mean"] = np.mean(list(rows.values()), axis=0)
         for seed, values in rows.items():
             yield f"| {model} | {seed} | " + " | ".join(f"{value:.4f}" for value in values) + " |"
-    for floor in _FLOORS:
-        values = [f"{first['floors'][floor + key]:.4f}" for key in KEYS[:3]]
-        yield f"| {floor.rstrip('_').replace('_', ' ')} | – | " + " | ".join(values) + " | – | – | – |"
+    for floor, (iou, disp) in first["floors"].items():
+        # the same for every N
+        cells = " | ".join([f"{iou:.4f}"] * 3 + [f"{disp:.4f}"] * 3)
+        yield f"| {floor.rstrip('_').replace('_', ' ')} | – | {cells} |"
 
 
 def _difference_lines(name: str, results: dict[int, dict]) -> Iterator[str]:
