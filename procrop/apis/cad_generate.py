@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from procrop.apis.shard import parse_shard
+from procrop.apis.shared_build import parse_shard
 
 if TYPE_CHECKING:
     from procrop.generation.output import DatasetCounts
