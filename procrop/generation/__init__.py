@@ -2,6 +2,7 @@
 
 from .analysis import BeyondImage, CompositionAnalysis, WithinImage
 from .canvas_plan import CanvasPlan
+from .errors import GenerationError
 from .item import CADItem
 from .step import DropItem, GenerationStep
 
@@ -11,6 +12,7 @@ __all__ = [
     "CanvasPlan",
     "CompositionAnalysis",
     "DropItem",
+    "GenerationError",
     "GenerationStep",
     "WithinImage",
 ]

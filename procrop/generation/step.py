@@ -25,11 +25,17 @@ class GenerationStep(ABC):
         makes: Names of the item's fields that this step sets.
         per_source: Whether the step looks at the source photo alone, so that it runs once for all expansions.
         kept: Whether its result is worth keeping on the disk between runs (it costs much, or may differ next time).
+        needs: Names of the item's fields that it reads; it is shown no others, and a kept result is made again only
+            when one of these has changed. None: the photo alone for steps with ``per_source``, for others everything
+            that earlier steps have made.
+        stand_in: Whether it only stands in for the real thing during development; a dataset made with it says so.
     """
 
     makes: tuple[str, ...] = ()
     per_source: bool = False
     kept: bool = False
+    needs: tuple[str, ...] | None = None
+    stand_in: bool = False
 
     @property
     @abstractmethod

@@ -34,6 +34,23 @@ class GalleryError(ValueError):
     """A gallery that cannot be built or used; the message names the file or folder and the remedy."""
 
 
+@dataclass(frozen=True)
+class PhotoCredit:
+    """Whose a photo is and under which terms, as far as its source says.
+
+    Attributes:
+        licence: Name of the licence.
+        title: Title of the photo.
+        author: Who made it.
+        url: Where it was published.
+    """
+
+    licence: str | None = None
+    title: str | None = None
+    author: str | None = None
+    url: str | None = None
+
+
 @dataclass
 class GalleryItem:
     """A photo to be put into a gallery.
@@ -44,12 +61,14 @@ class GalleryItem:
             the photo's name in the gallery without suffix.
         crops: (c, 4) xyxy in pixels of the upright photo, or None when the photo is not annotated.
         scores: (c,) score of each crop, in the annotators' units.
+        credit: Licence and author, for what is made from the photo; a gallery does not keep them.
     """
 
     path: str | os.PathLike
     source_id: str | None = None
     crops: np.ndarray | None = None
     scores: np.ndarray | None = None
+    credit: PhotoCredit = PhotoCredit()
 
 
 @dataclass

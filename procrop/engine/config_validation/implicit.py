@@ -11,7 +11,7 @@ from .signatures import Accepted, accepted_keys
 _TOOL_KEYS = frozenset(
     "custom_imports tta_model tta_pipeline backend_args runner_type compile activation_checkpointing "
     "efficient_conv_bn_eval find_unused_parameters model_wrapper_cfg sync_bn load_strict retrieval "
-    "gallery_source text_encoder".split()
+    "gallery_source text_encoder generation".split()
 )
 DEFAULT_HOOKS = frozenset(
     "runtime_info timer sampler_seed logger param_scheduler checkpoint visualization".split()
@@ -25,6 +25,7 @@ _FIXED = {
     ("env_cfg",): frozenset({"cudnn_benchmark", "mp_cfg", "dist_cfg", "resource_limit"}),
     ("auto_scale_lr",): frozenset({"enable", "base_batch_size"}),
     ("retrieval",): frozenset({"backbone", "token_backbone", "key_transform", "index"}),
+    ("generation",): frozenset({"source", "steps", "expansions", "seed", "val_share", "quality"}),
 }
 
 

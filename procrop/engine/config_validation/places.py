@@ -47,6 +47,13 @@ _RETRIEVAL = [
     (r"(\w+_)?index(es)?", _place("INDEXES")),
 ]
 
+_GENERATION = [
+    ("source", _place("GALLERY_SOURCES")),
+    ("steps", _place("GENERATION_STEPS")),
+    (r"(text_)?encoder|captioner", _place("TEXT_ENCODERS")),
+    (r"(\w+_)?backbone", _place("RETRIEVAL_BACKBONES")),
+]
+
 _DATALOADER = [
     ("(batch_)?sampler", _place("DATA_SAMPLERS")),
     ("(collate|worker_init)_fn", _place("FUNCTIONS")),
@@ -103,6 +110,8 @@ def place_of(path: Path) -> Place:
         return _match(_TOP, top)
     if "retrieval" in keys[:-1] and (place := _match(_RETRIEVAL, last)) is not None:
         return place
+    if top == "generation" and (place := _match(_GENERATION, last)) is not None:
+        return place
     if top.endswith("_dataloader") and (place := _match(_DATALOADER, last)) is not None:
         return place
     if re.fullmatch(r"(val|test)_evaluator(_\w+)?", top) and last == "metrics":
@@ -115,7 +124,7 @@ def place_of(path: Path) -> Place:
 def needs_type(path: Path) -> bool:
     """Whether a dict at the place is always looked up in a registry of ProCrop's own by its ``type``."""
     keys = [key for key in path if isinstance(key, str)]
-    if keys in (["gallery_source"], ["text_encoder"]):
+    if keys in (["gallery_source"], ["text_encoder"], ["generation", "source"], ["generation", "steps"]):
         return True
     return len(keys) == 2 and keys[0] == "retrieval" and _match(_RETRIEVAL, keys[1]) is not None
 

@@ -10,8 +10,9 @@ from procrop.registry import GALLERY_SOURCES
 
 from ..gallery_format import GalleryItem
 from .base import GallerySource, read_lines
+from .credits import CREDIT_KEYS, credit_of
 
-_KEYS = ("path", "source_id", "crops", "scores")
+_KEYS = ("path", "source_id", "crops", "scores", *CREDIT_KEYS)
 
 
 @GALLERY_SOURCES.register_module()
@@ -20,8 +21,9 @@ class FileListSource(GallerySource):
 
     A text file has one path a line. A file whose name ends in ``.jsonl`` has a JSON object a line: ``path``, and
     optionally ``source_id`` (photos of one source are never references for each other), ``crops`` (c boxes
-    ``[x1, y1, x2, y2]`` in pixels of the upright photo) and ``scores`` (c numbers). Blank lines are passed over; a line
-    that cannot be used is left out and reported. Whether a photo can be read shows when the gallery is built.
+    ``[x1, y1, x2, y2]`` in pixels of the upright photo), ``scores`` (c numbers), and ``licence``, ``title``,
+    ``author``, ``url`` (texts). Blank lines are passed over; a line that cannot be used is left out and reported.
+    Whether a photo can be read shows when the gallery is built.
 
     Args:
         path: The list.
@@ -71,12 +73,13 @@ class FileListSource(GallerySource):
             raise ValueError(f"unknown key {unknown[0]!r} (known: {', '.join(_KEYS)})")
         if not isinstance(entry.get("source_id"), str | None):
             raise ValueError("'source_id' is not a string")
+        credit = credit_of(entry)
         if entry.get("crops") is None:
-            return GalleryItem(entry["path"], entry.get("source_id"))
+            return GalleryItem(entry["path"], entry.get("source_id"), credit=credit)
         crops, scores = _array(entry["crops"]), _array(entry.get("scores", []))
         if crops.ndim != 2 or crops.shape[1] != 4 or scores.shape != crops.shape[:1]:
             raise ValueError("'crops' are not boxes [x1, y1, x2, y2] with one of 'scores' each")
-        return GalleryItem(entry["path"], entry.get("source_id"), crops, scores)
+        return GalleryItem(entry["path"], entry.get("source_id"), crops, scores, credit)
 
 
 def _array(values: object) -> np.ndarray:

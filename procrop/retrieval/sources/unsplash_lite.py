@@ -8,11 +8,12 @@ from pathlib import Path
 
 from procrop.registry import GALLERY_SOURCES
 
-from ..gallery_format import GalleryItem
+from ..gallery_format import GalleryItem, PhotoCredit
 from .base import GallerySource, GallerySourceError
 
 _ID = re.compile(r"[\w-]+", re.ASCII)
 _LONGEST_FIELD = 1 << 20
+_LICENCE = "Unsplash Dataset terms (Lite)"
 
 
 @GALLERY_SOURCES.register_module()
@@ -21,7 +22,8 @@ class UnsplashLiteSource(GallerySource):
 
     The table is ``photos.tsv000`` (``photos.csv000`` in later releases; of a larger set, all its parts): tab-separated,
     the first line names the columns, one of which is ``photo_id``. The photos themselves are not part of the download:
-    fetch each from its ``photo_image_url`` as Unsplash's terms allow. Those that are not on the disk are reported.
+    fetch each from its ``photo_image_url`` as Unsplash's terms allow. Those that are not on the disk are reported. The
+    table's columns on photographer and page become each photo's credit.
 
     Args:
         root: The dataset's folder.
@@ -46,14 +48,14 @@ class UnsplashLiteSource(GallerySource):
     def items(self) -> list[GalleryItem]:
         self.report = {}
         found: dict[str, GalleryItem] = {}
-        for place, photo_id in self._ids():
+        for place, photo_id, credit in self._rows():
             path = self.folder / self.pattern.replace("{photo_id}", photo_id)
             if photo_id in found:
                 self.leave_out("photo listed twice", place)
             elif not path.is_file():
                 self.leave_out("photo not on the disk", path)
             else:
-                found[photo_id] = GalleryItem(path, source_id=photo_id)
+                found[photo_id] = GalleryItem(path, source_id=photo_id, credit=credit)
         return self.check_any(list(found.values()))
 
     def _tables(self) -> list[Path]:
@@ -66,16 +68,16 @@ class UnsplashLiteSource(GallerySource):
             )
         return tables
 
-    def _ids(self) -> Iterator[tuple[str, str]]:
-        """Place and id of each usable row."""
+    def _rows(self) -> Iterator[tuple[str, str, PhotoCredit]]:
+        """Place, id and credit of each usable row."""
         before = csv.field_size_limit(_LONGEST_FIELD)
         try:
             for path in self._tables():
-                yield from self._ids_of(path)
+                yield from self._rows_of(path)
         finally:
             csv.field_size_limit(before)
 
-    def _ids_of(self, path: Path) -> Iterator[tuple[str, str]]:
+    def _rows_of(self, path: Path) -> Iterator[tuple[str, str, PhotoCredit]]:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             rows = csv.reader(file, delimiter="\t")
             try:
@@ -92,6 +94,13 @@ class UnsplashLiteSource(GallerySource):
                     elif not _ID.fullmatch(row[column]):
                         self.leave_out("photo_id that is no id", place)
                     else:
-                        yield place, row[column]
+                        yield place, row[column], _credit(dict(zip(header, row, strict=True)))
             except csv.Error as error:
                 self.leave_out(f"the rest of the table cannot be read ({error})", f"{path}:{rows.line_num}")
+
+
+def _credit(row: dict[str, str]) -> PhotoCredit:
+    """Licence, author and page of a row, as far as the table has the columns."""
+    names = [row.get(f"photographer_{part}_name", "").strip() for part in ("first", "last")]
+    author = " ".join(filter(None, names)) or row.get("photographer_username", "").strip()
+    return PhotoCredit(_LICENCE, None, author or None, row.get("photo_url", "").strip() or None)

@@ -63,6 +63,7 @@ class ControlNetOutpainter(Outpainter):
     """
 
     kept = True
+    needs = ("photo", "canvas", "analysis", "masks")
 
     def __init__(
         self,
