@@ -1,10 +1,9 @@
 """``cad generate``: a dataset from professional photos."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from procrop.apis.shared_build import parse_shard
 
@@ -55,28 +54,23 @@ def run(args: argparse.Namespace) -> int:
 
     from procrop.generation.pipeline import generate
 
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    shard = parse_shard(args.shard) if args.shard else None
-    if shard and processes > 1:
-        raise ValueError(
-            "--shard is for processes that do not know of each other: leave it out under torchrun"
-        )
+    part, parts = this_share(args.shard) or (0, 1)
+    torchrun = parts > 1 and not args.shard
     settings = read_generation_config(args.config, args.cfg_options)
-    part, parts = shard or (rank, processes)
     done = generate(
         settings,
         Path(args.out),
         part=part,
         parts=parts,
-        finish=None if shard else rank == 0,
+        finish=part == 0 if torchrun else None,
         workers=args.workers,
         threads=args.threads,
         limit=args.limit,
-        before_finish=_all_processes() if processes > 1 else None,
+        before_finish=_all_processes() if torchrun else None,
     )
     if done.dataset is None:
         print(f"part {part} of {parts}: {done.items:,} items, {done.made:,} of them made now")
-        if shard:
+        if args.shard:
             print("when all parts are made, run the same command without --shard to finish")
         return 0
     return _say(done.dataset, done.made, args.out)
@@ -98,10 +92,23 @@ def read_generation_config(path: str, options: list[str]) -> "GenerationSettings
         raise ValueError(
             f"{path}: holds no `generation = dict(source=..., steps=[...])`; see configs/cad/generate_embedded.py"
         )
+    values["generation"]["steps"] = _on_own_device(values["generation"].get("steps"))
     imports = (values.get("custom_imports") or {}).get("imports") or ()
     return GenerationSettings.from_config(
         values["generation"], [imports] if isinstance(imports, str) else imports
     )
+
+
+def _on_own_device(values: Any) -> Any:  # noqa: ANN401 (configs within configs)
+    """Configs of steps with each ``device="cuda"`` the GPU of this process."""
+    if isinstance(values, list | tuple):
+        return [_on_own_device(value) for value in values]
+    if not isinstance(values, dict):
+        return values
+    return {
+        key: local_device(value) if key == "device" else _on_own_device(value)
+        for key, value in values.items()
+    }
 
 
 def _all_processes() -> Callable[[], None]:
@@ -126,8 +133,8 @@ def _say(counts: "DatasetCounts", made: int, out: str) -> int:
     from procrop.generation.datacard import counted_reasons
 
     print(
-        f"{out}: {counts.items:,} photos ({counts.val_items:,} for validation) of {counts.photos:,} source photos; "
-        f"{made:,} items were made now"
+        f"{out}: {counts.items:,} photos ({', '.join(f'{n:,} {split}' for split, (_, n) in counts.splits.items())}) of "
+        f"{counts.photos:,} source photos; {made:,} items were made now"
     )
     for step, reason, times in counted_reasons(counts.rejected):
         print(f"  left out: {times} x {step}: {reason}", file=sys.stderr)

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < 1:
             raise ValueError(f"--{name} must be at least 1, not {getattr(args, name)}")
     out = Path(args.out)
-    _check_out(out, args.replace)
+    check_out(out, args.replace)
     spec = parse_spec(args.dataset)
     found = spec.read(strict=False)
     records = choose(found.records, args)
@@ -149,7 +149,12 @@ def _order(args: argparse.Namespace) -> str:
     }[args.sort]
 
 
-def _check_out(out: Path, replace: bool) -> None:
+def check_out(out: Path, replace: bool) -> None:
+    """See whether a sheet can be written there: a folder of pictures, or an HTML file.
+
+    Raises:
+        ValueError: It cannot, or one is there already.
+    """
     is_page = out.suffix.lower() == ".html"
     if out.exists() and out.is_dir() == is_page:
         raise ValueError(f"--out {out}: name a folder, or a file that ends in .html")
@@ -224,7 +229,15 @@ def _draw_pages(
                     subject=record.subject,
                 )
             )
-    for old in path.parent.glob("sheet_*.png"):  # pages of an earlier, longer sheet
-        if re.fullmatch(r"sheet_\d+\.png", old.name) and old not in sheet.pages:
-            old.unlink()
+    remove_older_pages(path, sheet.pages)
     return sheet.pages
+
+
+def remove_older_pages(path: Path, pages: Sequence[Path]) -> None:
+    """Remove further pages of an earlier, longer sheet whose first page was ``path``."""
+    for old in path.parent.glob(f"{path.stem}_*{path.suffix}"):
+        if (
+            re.fullmatch(rf"{re.escape(path.stem)}_\d+{re.escape(path.suffix)}", old.name)
+            and old not in pages
+        ):
+            old.unlink()

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .chain import StepChain
     from .item_maker import ItemMaker
     from .output import DatasetCounts
+    from .settings import GenerationSettings
     from .source_photos import SourcePhoto
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _UNKNOWN = "not stated"
+# of a component's settings: where it runs says nothing of what it makes
+_NOT_SHOWN = ("type", "device")
 _COLUMNS = ("source_id", "photo", "title", "author", "licence", "url")
 
 
@@ -22,8 +26,8 @@ def card_text(maker: "ItemMaker", counts: "DatasetCounts") -> str:
     if chain.stand_ins:
         names = " and ".join(f"`{name}`" for name in chain.stand_ins)
         heading += [
-            f"**Made with stand-ins: {names}.** They stand in for generative models during development. What they paint "
-            "is no photograph; figures of models trained on it say little about models trained on a real set.",
+            f"**Made with stand-ins: {names}.** They stand in for generative models during development. What they "
+            "paint is no photograph; figures of models trained on it say little about models trained on a real set.",
             "",
         ]
     parts = [
@@ -67,17 +71,21 @@ def markdown_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> li
     return [line(names), line(["---"] * len(names)), *map(line, rows)]
 
 
-def _contents(settings: Any, counts: "DatasetCounts") -> list[str]:  # noqa: ANN401 (GenerationSettings)
+def _contents(settings: "GenerationSettings", counts: "DatasetCounts") -> list[str]:
     by_class = sorted(counts.compositions.items(), key=lambda pair: (-pair[1], str(pair[0])))
     return [
-        f"{counts.items:,} photos, each a professional photo with something painted around it. The label of each is the "
-        f"area of the original photo, with score 5. They are made from {counts.photos:,} source photos, up to "
-        f"{settings.expansions} from each; {counts.val_items:,} of them, from {len(counts.val_photos):,} other source "
-        f"photos, are for validation. Seed {settings.seed}.",
+        f"{counts.items:,} photos, each a professional photo with something painted around it. The label of each is "
+        f"the area of the original photo, with score 5. They are made from {counts.photos:,} source photos, up to "
+        f"{settings.expansions} from each (seed {settings.seed}). All photos of one source are in one split.",
+        "",
+        *markdown_table(
+            ("split", "source photos", "photos"),
+            ((name, *counts.splits[name]) for name in ("train", "val", "test") if name in counts.splits),
+        ),
         "",
         "| file | what it holds |",
         "| --- | --- |",
-        f"| `images/` | the photos, JPEG of quality {settings.quality}, colours not subsampled (4:4:4), encoded once |",
+        f"| `images/` | the photos, JPEG of quality {settings.quality}, colours 4:4:4, encoded once |",
         "| `annotations.jsonl` | a line a photo: known area, split, class, initial crops, provenance (`CADDataset`) |",
         "| `analyses.jsonl` | composition of each source photo as text |",
         "| `rejected.jsonl` | what was left out, and why |",
@@ -112,7 +120,7 @@ def _sources(sources: Sequence[Mapping[str, Any]], counts: "DatasetCounts") -> l
     ]
 
 
-def _steps(steps: Sequence[Mapping[str, Any]], chain: Any) -> list[str]:  # noqa: ANN401 (StepChain)
+def _steps(steps: Sequence[Mapping[str, Any]], chain: "StepChain") -> list[str]:
     rows = [
         (name, _arguments(step) or "–", f"`{chain.fingerprints[name][:16]}`")
         for name, step in zip(chain.names, steps, strict=True)
@@ -131,10 +139,10 @@ def _limits(stand_ins: Sequence[str], counts: "DatasetCounts") -> list[str]:
     lines = [
         "## Known limits",
         "",
-        "- The label is one photographer's frame, and often a format that a screen or a magazine asked for. Other crops of "
-        "the same photo may be as good; the set does not say.",
-        "- The label ends where painting begins. A network may learn that border: train with decoy seams, and measure with "
-        "the seam probe (docs/generation.md).",
+        "- The label is one photographer's frame, and often a format that a screen or a magazine asked for. Other "
+        "crops of the same photo may be as good; the set does not say.",
+        "- The label ends where painting begins. A network may learn that border: train with decoy seams, and measure "
+        "with the seam probe (docs/generation.md).",
         "- Nobody has looked at each photo. Look at the sheets (`tools/cad.py show`).",
         "- Composition classes are a program's opinion.",
     ]
@@ -151,4 +159,4 @@ def _described(config: Mapping[str, Any]) -> str:
 
 
 def _arguments(config: Mapping[str, Any]) -> str:
-    return ", ".join(f"`{key}={value!r}`" for key, value in config.items() if key != "type")
+    return ", ".join(f"`{key}={value!r}`" for key, value in config.items() if key not in _NOT_SHOWN)

@@ -19,6 +19,7 @@ from .item_maker import ItemMaker
 from .item_records import IMAGES, ItemRecord
 from .item_row import crop_record
 from .run_folder import ANALYSES, ANNOTATIONS, ATTRIBUTION, CARD, KIND, REJECTED, VERSION
+from .settings import GenerationSettings
 from .source_photos import PhotoList, SourcePhoto
 
 # what a photo that the source itself could not give is reported under
@@ -32,21 +33,21 @@ class DatasetCounts:
     Attributes:
         photos: Source photos with at least one item.
         items: Finished items.
-        val_items: Those of the split for validation.
+        splits: Split -> (source photos, items).
         rejected: One entry a dropped item or source photo: ``photo``, ``key`` (absent for a whole photo), ``step``,
             ``reason``.
         licences: Licence -> source photos; None for unknown.
         compositions: Composition class -> items; None without.
-        val_photos: Ids of source photos for validation.
+        split_of: Id of a source photo -> its split.
     """
 
     photos: int = 0
     items: int = 0
-    val_items: int = 0
+    splits: dict[str, tuple[int, int]] = field(default_factory=dict)
     rejected: list[dict[str, str]] = field(default_factory=list)
     licences: dict[str | None, int] = field(default_factory=dict)
     compositions: dict[str | None, int] = field(default_factory=dict)
-    val_photos: set[str] = field(default_factory=set)
+    split_of: dict[str, str] = field(default_factory=dict)
 
 
 def write_dataset(maker: ItemMaker, listed: PhotoList, remove_others: bool) -> DatasetCounts:
@@ -60,7 +61,7 @@ def write_dataset(maker: ItemMaker, listed: PhotoList, remove_others: bool) -> D
     Raises:
         GenerationError: An item is missing, or not one was good enough.
     """
-    root = maker.items.root
+    root, settings = maker.items.root, maker.settings
     records = {photo.id: _records_of(maker, photo) for photo in listed.photos}
     used = [photo for photo in listed.photos if any(record.row for record in records[photo.id])]
     counts = _counted(listed, records, used, maker)
@@ -71,8 +72,12 @@ def write_dataset(maker: ItemMaker, listed: PhotoList, remove_others: bool) -> D
             f"{first['reason']}); change the steps or their thresholds"
         )
     rows = [r for photo in used for r in records[photo.id] if r.row]
-    splits = {photo.source_id: "val" if photo.id in counts.val_photos else "train" for photo in used}
-    crops = [crop_record(r.key, r.row, splits[r.row["source_id"]]) for r in rows]
+    crops = [
+        crop_record(r.key, r.row, counts.split_of[photo.id])
+        for photo in used
+        for r in records[photo.id]
+        if r.row
+    ]
     problems = Problems()
     get_format("cad").save(CropSet("cad", crops, root / IMAGES), root, None, problems)
     problems.raise_if_any()
@@ -87,11 +92,14 @@ def write_dataset(maker: ItemMaker, listed: PhotoList, remove_others: bool) -> D
         root,
         kind=KIND,
         version=VERSION,
-        fingerprint=sha256_json([maker.chain.fingerprint, maker.settings.quality, maker.settings.val_share]),
+        fingerprint=sha256_json(
+            [maker.chain.fingerprint, settings.quality, settings.val_share, settings.test_share]
+        ),
         files=[ANNOTATIONS, REJECTED, ANALYSES, ATTRIBUTION, CARD, *images],
         extra={
             "photos": counts.photos,
             "items": counts.items,
+            "splits": counts.splits,
             "rejected": len(counts.rejected),
             "components": maker.chain.fingerprints,
             "stand_ins": maker.chain.stand_ins,
@@ -118,18 +126,27 @@ def _counted(
     ]
     for photo in listed.photos:
         counts.rejected += _rejections(photo, records[photo.id])
-    held_out = max(1, round(settings.val_share * len(used))) if settings.val_share and len(used) > 1 else 0
-    counts.val_photos = set(seeded_split([photo.id for photo in used], held_out, settings.seed)[0])
+    counts.split_of = _splits([photo.id for photo in used], settings)
     for photo in used:
-        licence = photo.credit.licence
+        rows = [record.row for record in records[photo.id] if record.row is not None]
+        split, licence = counts.split_of[photo.id], photo.credit.licence
+        photos, items = counts.splits.get(split, (0, 0))
+        counts.splits[split] = photos + 1, items + len(rows)
+        counts.items += len(rows)
         counts.licences[licence] = counts.licences.get(licence, 0) + 1
-        for record in records[photo.id]:
-            if record.row is not None:
-                name = record.row["composition"]
-                counts.items += 1
-                counts.val_items += photo.id in counts.val_photos
-                counts.compositions[name] = counts.compositions.get(name, 0) + 1
+        for row in rows:
+            counts.compositions[row["composition"]] = counts.compositions.get(row["composition"], 0) + 1
     return counts
+
+
+def _splits(names: list[str], settings: GenerationSettings) -> dict[str, str]:
+    """Source photo -> split, by chance and by name alone: a photo that comes later moves few others."""
+    splits = {}
+    for split, share in (("test", settings.test_share), ("val", settings.val_share)):
+        left = [name for name in names if name not in splits]
+        number = min(max(1, round(share * len(names))), len(left) - 1) if share else 0
+        splits.update(dict.fromkeys(seeded_split(left, number, settings.seed)[0], split))
+    return {name: splits.get(name, "train") for name in names}
 
 
 def _rejections(photo: SourcePhoto, records: list[ItemRecord]) -> Iterator[dict[str, str]]:

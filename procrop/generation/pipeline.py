@@ -18,7 +18,7 @@ from procrop.io.progress import progress
 from .errors import GenerationError
 from .item_maker import ItemMaker
 from .output import DatasetCounts, write_dataset
-from .run_folder import prepare_folder, remove_leftovers, writing_to
+from .run_folder import prepare_folder, remove_leftovers, writing_part
 from .settings import GenerationSettings
 from .source_photos import PhotoList, SourcePhoto, list_source_photos
 from .worker_pool import make_items
@@ -77,7 +77,7 @@ def generate(
     prepare_folder(out, listed.roots)
     own = [photo for photo in listed.photos if part_of(photo, parts) == part]
     try:
-        with writing_to(out, part, parts):
+        with writing_part(out, part, parts):
             (out / MANIFEST_NAME).unlink(missing_ok=True)  # until the end the dataset is in the making
             made = sum(_shown(maker, own, part, parts, workers, threads))
             if before_finish is not None:

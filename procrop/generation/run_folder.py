@@ -1,13 +1,13 @@
 """The folder that a generation writes to: what may be in it, who may write, what a killed run leaves behind."""
 
-import errno
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from procrop.io.lock import FolderLock, FolderLockedError, is_locked
+from procrop.io.lock import is_locked
 from procrop.io.manifest import MANIFEST_NAME
+from procrop.io.writing import writing_to
 
 from .errors import GenerationError
 from .item_records import IMAGES
@@ -17,8 +17,6 @@ ANNOTATIONS, REJECTED, ANALYSES = "annotations.jsonl", "rejected.jsonl", "analys
 CARD, ATTRIBUTION, STATISTICS = "datacard.md", "attribution.tsv", "stats"
 _OWN = {IMAGES, "work", ANNOTATIONS, REJECTED, ANALYSES, CARD, ATTRIBUTION, STATISTICS, MANIFEST_NAME}
 _LOCKS = "work/locks"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
@@ -51,8 +49,8 @@ def prepare_folder(root: Path, photo_roots: Sequence[Path]) -> None:
 
 
 @contextmanager
-def writing_to(root: Path, part: int = 0, parts: int = 1) -> Iterator[None]:
-    """Be the one process that writes a part of the dataset; say clearly what to do when the disk fails.
+def writing_part(root: Path, part: int = 0, parts: int = 1) -> Iterator[None]:
+    """Be the one process that writes a part of the dataset.
 
     Several processes may write at a time when they are different parts of one division.
 
@@ -65,22 +63,10 @@ def writing_to(root: Path, part: int = 0, parts: int = 1) -> Iterator[None]:
         GenerationError: Another process writes there.
         OSError: The disk is full, or failed; the message says how to go on.
     """
-    own = root / _LOCKS / f"{part}-of-{parts}.lock"
-    try:
-        with FolderLock(own):
-            _check_others(own)
-            yield
-    except FolderLockedError as error:
-        raise GenerationError(str(error)) from error
-    except OSError as error:
-        if error.errno in _FULL | _DENIED:
-            remedy = "free some space" if error.errno in _FULL else "make it writable"
-            raise OSError(
-                error.errno,
-                f"{error.strerror}: {error.filename or root} cannot be written. What is finished is kept: {remedy} and "
-                f"run the same command again",
-            ) from error
-        raise
+    name = f"{_LOCKS}/{part}-of-{parts}.lock"
+    with writing_to(root, name, GenerationError):
+        _check_others(root / name)
+        yield
 
 
 def _check_others(own: Path) -> None:
@@ -88,7 +74,7 @@ def _check_others(own: Path) -> None:
     division = own.name.partition("-of-")[2]
     for path in own.parent.glob("*-of-*.lock"):
         if path.name.partition("-of-")[2] != division and is_locked(path):
-            raise FolderLockedError(
+            raise GenerationError(
                 f"{own.parents[2]}: another process is writing here as part {path.stem.replace('-of-', ' of ')}; wait "
                 f"for it, or remove {path} if you are sure that it is gone"
             )

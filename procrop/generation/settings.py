@@ -1,6 +1,5 @@
 """The ``generation`` of a config: where photos come from, what is done to them, how the result is written."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -22,7 +21,8 @@ class GenerationSettings:
         steps: Configs of GENERATION_STEPS in their order.
         expansions: Expansions of each source photo; the paper's set has about three.
         seed: Of all that is drawn, and of the split.
-        val_share: Share of the source photos that are for validation; at least one is where there are two or more.
+        val_share, test_share: Shares of the source photos that are for validation and for testing; 0 makes no such
+            split, otherwise at least one photo is in it where there are enough.
         quality: JPEG quality of the finished photos; their colours are not subsampled (4:4:4).
         imports: Modules to import first, where steps of your own are registered.
 
@@ -35,14 +35,18 @@ class GenerationSettings:
     expansions: int = 3
     seed: int = 0
     val_share: float = 0.02
+    test_share: float = 0.0
     quality: int = 95
     imports: Sequence[str] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
         if self.expansions < 1:
             raise GenerationError(f"generation.expansions must be at least 1, not {self.expansions}")
-        if not 0 <= self.val_share < 1:
-            raise GenerationError(f"generation.val_share must be in [0, 1), not {self.val_share}")
+        if min(self.val_share, self.test_share) < 0 or self.val_share + self.test_share >= 1:
+            raise GenerationError(
+                "generation.val_share and test_share must be at least 0 and leave some for training, not "
+                f"{self.val_share} and {self.test_share}"
+            )
         if not 1 <= self.quality <= 100:
             raise GenerationError(
                 f"generation.quality must be a JPEG quality of 1 to 100, not {self.quality}"
@@ -78,8 +82,6 @@ class GenerationSettings:
 def build_steps(configs: Sequence[Mapping[str, Any]]) -> list[GenerationStep]:
     """Make all steps, and see that each has what it works on, before the first photo is read.
 
-    Under torchrun, ``device="cuda"`` becomes the process's own GPU.
-
     Raises:
         GenerationError: An unknown type or key, or a step whose needs no earlier step makes.
         ValueError, OSError, ImportError: As a step's class says.
@@ -90,7 +92,7 @@ def build_steps(configs: Sequence[Mapping[str, Any]]) -> list[GenerationStep]:
     for number, config in enumerate(configs):
         place = f"generation.steps[{number}]"
         try:
-            step = GENERATION_STEPS.build(_on_own_device(config))
+            step = GENERATION_STEPS.build(dict(config))
         except (KeyError, TypeError) as error:
             name = config.get("type") if isinstance(config, Mapping) else config
             raise GenerationError(f"{place} ({name!r}) cannot be made: {_said(error)}") from error
@@ -104,14 +106,6 @@ def build_steps(configs: Sequence[Mapping[str, Any]]) -> list[GenerationStep]:
 def _said(error: Exception) -> str:
     """The message of an error, without the quotes of KeyError."""
     return str(error.args[0]) if error.args else type(error).__name__
-
-
-def _on_own_device(config: Mapping[str, Any]) -> dict[str, Any]:
-    rank = os.environ.get("LOCAL_RANK")
-    own = dict(config)
-    if rank is not None and own.get("device") == "cuda":
-        own["device"] = f"cuda:{rank}"
-    return own
 
 
 def _check_needs(steps: Sequence[GenerationStep]) -> None:

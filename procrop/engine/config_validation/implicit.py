@@ -25,7 +25,9 @@ _FIXED = {
     ("env_cfg",): frozenset({"cudnn_benchmark", "mp_cfg", "dist_cfg", "resource_limit"}),
     ("auto_scale_lr",): frozenset({"enable", "base_batch_size"}),
     ("retrieval",): frozenset({"backbone", "token_backbone", "key_transform", "index"}),
-    ("generation",): frozenset({"source", "steps", "expansions", "seed", "val_share", "quality"}),
+    ("generation",): frozenset(
+        {"source", "steps", "expansions", "seed", "val_share", "test_share", "quality"}
+    ),
 }
 
 

@@ -49,7 +49,7 @@ _RETRIEVAL = [
 
 _GENERATION = [
     ("source", _place("GALLERY_SOURCES")),
-    ("steps", _place("GENERATION_STEPS")),
+    ("steps|checks", _place("GENERATION_STEPS")),
     (r"(text_)?encoder|captioner", _place("TEXT_ENCODERS")),
     (r"(\w+_)?backbone", _place("RETRIEVAL_BACKBONES")),
 ]
