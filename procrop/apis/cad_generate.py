@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from procrop.apis.shared_build import parse_shard
+from procrop.apis.shared_build import local_device, this_share
 
 if TYPE_CHECKING:
     from procrop.generation.output import DatasetCounts
