@@ -92,7 +92,7 @@ def _rows(found: "CropSet", records: "Iterable[CropRecord]", crops: int) -> "Ite
 
 
 def _note(record: "CropRecord") -> str:
-    source, quality = record.extra.get("source") or {}, record.extra.get("quality") or {}
+    source = record.extra.get("source") or {}
     parts = [f"{record.size[0]} × {record.size[1]}", *record.tags, str(record.extra.get("split"))]
     parts += (
         [" ".join(filter(None, (source.get("title"), "by", source["author"])))]
@@ -100,6 +100,5 @@ def _note(record: "CropRecord") -> str:
         else []
     )
     parts += [source.get("licence") or "licence not stated"]
-    parts += [f"{name} {value:.3g}" for name, value in sorted(quality.items())]
     parts += [f"STAND-IN {name}" for name in record.extra.get("stand_ins") or ()]
     return " · ".join(parts)

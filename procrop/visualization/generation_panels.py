@@ -75,6 +75,7 @@ def _draw_histogram(axis: "Axes", measured: Mapping[str, Any] | None, title: str
 def _draw_sides(axis: "Axes", width: Mapping[str, Any], height: Mapping[str, Any]) -> None:
     _bars(axis, width, _BAR, "width")
     _bars(axis, height, _SECOND, "height")
+    axis.set_ylim(top=1.25 * axis.get_ylim()[1])  # room for the legend
     axis.set_title("Sides of the canvas", loc="left", fontsize=12)
     axis.set(xlabel="pixels", ylabel="photos")
     axis.legend(frameon=False)
