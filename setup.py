@@ -34,7 +34,7 @@ EXTRAS_REQUIRE = {
     "lpips": ["lpips>=0.1.4"],
     "milvus": ["pymilvus>=2.4", "milvus-lite>=2.4"],
     "elasticsearch": ["elasticsearch>=8.12"],
-    "generation": ["diffusers>=0.30", "accelerate>=0.33", "openai>=1.40"],
+    "generation": ["diffusers>=0.42,<1", "accelerate>=0.33"],
     "demo": ["gradio>=4.44"],
     "dev": ["packaging>=23", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.5", "ruff>=0.6"],
 }

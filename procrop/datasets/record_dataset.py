@@ -46,6 +46,8 @@ class RecordDataset(CropDataset):
     format_name: ClassVar[str]
     # photos that were deleted at their source are left out and counted, also when strict
     photos_vanish: ClassVar[bool] = False
+    # pixels by which a crop may leave its photo, where a release is known for that; None: as LoadCropAnnotations says
+    crop_tolerance: ClassVar[float | None] = None
 
     def __init__(
         self,
@@ -122,6 +124,8 @@ class RecordDataset(CropDataset):
             gt_scores=scores.astype(np.float32),
             gt_positives=positives,
         )
+        if self.crop_tolerance is not None:
+            sample["crop_tolerance"] = self.crop_tolerance
         if record.subject is not None:
             sample["subject_bbox"] = record.subject.astype(np.float32)
         if record.mask is not None:

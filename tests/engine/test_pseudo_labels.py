@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from test_distributed import HERE, torchrun
 from test_resume import assert_same, run
-from tiny_labels import PHOTOS, TEST, TinyCropper, labelled, write_cad
+from tiny_labels import PHOTOS, TEST, TinyLabelledCropper, labelled, write_cad
 from tiny_training import read_losses
 
 from procrop.datasets.cad import CADDataset
@@ -95,7 +95,7 @@ def test_resume_takes_later_labels_back(cad, whole, tmp_path):
 def test_the_average_labels_and_not_the_student(cad, whole):
     folder, teacher = whole
     checkpoint = load_checkpoint_file(folder / "epoch_2.pth")  # with an EMAHook its weights are the average
-    model = TinyCropper()
+    model = TinyLabelledCropper()
     model.load_state_dict(checkpoint["state_dict"])
     if teacher == "average":
         students = {k.removeprefix("module."): v for k, v in checkpoint["ema_state_dict"].items()}
@@ -118,7 +118,7 @@ def labeller(cad, **options):
 
 
 def test_shares_of_processes_are_the_whole(cad):
-    model = TinyCropper().train()
+    model = TinyLabelledCropper().train()
     one, reasons = labeller(cad, batch_size=1).label(model, {})
     assert model.training  # left as it was
     parts, counts = [], type(reasons)()
@@ -135,11 +135,11 @@ def test_a_photo_that_cannot_be_read_is_left_out_where_that_is_wanted(cad, tmp_p
     (tmp_path / "cad/images/s1_0.png").write_bytes(b"no photo")
     found = labeller(tmp_path / "cad")
     found.datasets[0].skip_bad_photos = True
-    labels, _ = found.label(TinyCropper(), {})
+    labels, _ = found.label(TinyLabelledCropper(), {})
     assert len(labels) == PHOTOS - 1 and "s1_0" not in {one.img_id for one in labels}
     found.datasets[0].skip_bad_photos = False
     with pytest.raises(ValueError, match="s1_0.png"):
-        found.label(TinyCropper(), {})
+        found.label(TinyLabelledCropper(), {})
 
 
 def test_a_refresh_draws_no_number(cad, whole, tmp_path):
@@ -163,8 +163,8 @@ def test_a_new_training_in_an_old_folder_starts_without_labels(cad, whole, tmp_p
 def test_a_self_distillation_teacher_can_label(cad, tmp_path):
     cfg = labelled(cad, tmp_path, dict(teacher="average"))
     cfg.custom_hooks = [dict(type="SelfDistillationHook", begin_epoch=3), *cfg.custom_hooks]
-    cfg.model.type = "TinyCropper"
-    TinyCropper.takes_soft_targets = True
+    cfg.model.type = "TinyLabelledCropper"
+    TinyLabelledCropper.takes_soft_targets = True
     try:
         with pytest.raises(ValueError, match="before the teacher of the SelfDistillationHook exists"):
             CropRunner.from_cfg(cfg).train()
@@ -172,9 +172,9 @@ def test_a_self_distillation_teacher_can_label(cad, tmp_path):
         cfg.experiment_name += "again"
         run(cfg)
     finally:
-        del TinyCropper.takes_soft_targets
+        del TinyLabelledCropper.takes_soft_targets
     teacher = load_checkpoint_file(tmp_path / "epoch_4.pth")["teacher_state_dict"]
-    model = TinyCropper()
+    model = TinyLabelledCropper()
     model.load_state_dict(teacher)
     found = PseudoLabelStore(tmp_path / "pseudo_labels").read(2)
     for one in labeller(cad).label(model, {})[0]:

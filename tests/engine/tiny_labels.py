@@ -31,7 +31,7 @@ CURATION = dict(
 
 
 @MODELS.register_module(force=True)
-class TinyCropper(BaseModel):
+class TinyLabelledCropper(BaseModel):
     """Six crops from the photo's mean colours, pulled towards all positives of the sample in proportion to scores."""
 
     def __init__(self, dropout=0.1):
@@ -86,7 +86,7 @@ def labelled(data, folder, hook=None, ema=False, epochs=5, **settings):
     """A training of the tiny cropper; ``hook`` holds options of the PseudoLabelHook, None leaves it out."""
     Path(folder).mkdir(exist_ok=True)
     cfg = tiny_config(folder, epochs=epochs, **settings)
-    cfg.model = dict(type="TinyCropper")
+    cfg.model = dict(type="TinyLabelledCropper")
     train = [*LOAD, dict(type="PhotometricDistortion"), dict(type="PackCropInputs")]
     cfg.train_dataloader.dataset = dict(type="CADDataset", data_root=str(data), split="train", pipeline=train)
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -60,9 +59,13 @@ def test_bad_arguments(tmp_path, capsys, arguments, message):
     assert message in capsys.readouterr().err.lower()
 
 
-def test_help_is_quick():
-    start = time.perf_counter()
-    command = [sys.executable, str(ROOT / "tools" / "train_artefact_filter.py"), "train", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "--source-pattern" in shown
-    assert time.perf_counter() - start < 5  # half a second where nothing else runs
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys; import train_artefact_filter as tool\n"
+        "try: tool.main(['train', '--help'])\n"
+        "except SystemExit: print(sorted({'numpy', 'torch', 'mmengine'} & set(sys.modules)))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT / "tools", capture_output=True, text=True, check=True
+    ).stdout
+    assert "--source-pattern" in shown and shown.endswith("[]\n")

@@ -1,7 +1,8 @@
 """Steps from a dataset's record to the model's input; importing this package registers them.
 
-The order in a pipeline is LoadPhoto, LoadCropAnnotations, LoadReferences, LoadTextTokens, [SampleCrops], [DecoySeams],
-[PhotometricDistortion], [SameEncoding], Resize or RandomChoiceResize, PackCropInputs.
+The order in a pipeline is LoadReferences, LoadTextTokens, LoadPhoto, [LoadPseudoLabels], LoadCropAnnotations,
+[RandomInitialCrop], [SampleCrops], [DecoySeams], [PhotometricDistortion], [SameEncoding], Resize or RandomChoiceResize,
+[DrawLesserCrops], PackCropInputs.
 
 In scope ``procrop`` the names ``Resize`` (a child of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean classes that
 take boxes as plain arrays. They are registered here because an unregistered name would be looked up in mmdet, whose

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope
 from PIL import Image
 from scipy.io import loadmat, savemat
 
@@ -145,3 +146,24 @@ def test_real_photos(procrop_data):
     for record in found.records:
         y1, x1, y2, x2 = expected[record.photo].T
         np.testing.assert_array_equal(record.boxes, np.stack([x1, y1, x2, y2], axis=1))
+
+
+@pytest.mark.realdata
+def test_all_real_photos_can_be_loaded(procrop_data):
+    """One crop of the release ends 43 pixels below its photo: it is clipped, and nothing else is."""
+    pipeline = [dict(type="LoadPhoto"), dict(type="LoadCropAnnotations")]
+    config = dict(
+        type="FLMSDataset", data_root=str(procrop_data / "flms50"), pipeline=pipeline, test_mode=True
+    )
+    with DefaultScope.overwrite_default_scope("procrop"):
+        dataset = DATASETS.build(config)
+    changed = {}
+    for i in range(len(dataset)):
+        raw = dataset.get_data_info(i)["gt_bboxes"]
+        moved = np.abs(dataset[i]["gt_ori_bboxes"] - raw).max(axis=1)
+        changed |= {
+            (dataset.get_data_info(i)["img_id"], row): moved[row] for row in np.flatnonzero(moved > 2)
+        }
+    assert len(changed) == 1
+    ((name, _), distance) = next(iter(changed.items()))
+    assert name.startswith("474242923_Large") and distance == 43

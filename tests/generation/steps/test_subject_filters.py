@@ -103,7 +103,7 @@ def test_other_classes_are_no_rivals():
     [
         ((10, 10, 70, 70), 1, 0),  # outside
         ((60, 70, 119, 130), 1, 0),  # less than half of it known
-        ((80, 70, 140, 130), 0, 1),  # more than half of it known
+        ((80, 70, 140, 130), 0, 0.8),  # more than half of it known
         ((10, 10, 28, 28), 0, 0),  # 0.09 of the area
         ((175, 125, 235, 185), 0, 0),  # the subject again
     ],
@@ -125,6 +125,10 @@ def test_a_photo_that_repeats_its_motif_may_go_on_repeating_it():
     assert _verdict(DuplicateSubjectFilter(ToldDetector(boxes)))[0] is None
     assert _verdict(DuplicateSubjectFilter(ToldDetector(boxes), allow_repeated=False))[0] is not None
     assert _verdict(DuplicateSubjectFilter(ToldDetector(boxes), allow_repeated=False, max_count=1))[0] is None
+    # a chance likeness in the photo is no excuse for a true copy outside
+    chance, alike = (ToldDetector(boxes, scores=[1.0, inside, 0.95]) for inside in (0.84, 0.86))
+    assert _verdict(DuplicateSubjectFilter(chance))[0] is not None
+    assert _verdict(DuplicateSubjectFilter(alike))[0] is None
 
 
 @pytest.mark.parametrize(

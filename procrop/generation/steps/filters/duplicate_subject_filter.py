@@ -13,6 +13,8 @@ from procrop.structures.boxes import box_area, box_iou
 from .subject_check import SUBJECT_IOU, SubjectCheck, find_subject, same_kind
 
 _VERSION = 1
+# a further one in the photo scores as high as those outside, to this
+_AS_HIGH = 0.1
 _EMBEDDED = {"type": "TemplateDetector"}
 
 
@@ -20,14 +22,15 @@ _EMBEDDED = {"type": "TemplateDetector"}
 class DuplicateSubjectFilter(SubjectCheck):
     """A duplicate is a detection of the subject's kind that lies for its larger part outside the known area.
 
-    A photo may show its motif several times (columns, a flock): where a further one is found inside the known area,
-    those outside continue it and are no fault, unless ``allow_repeated`` is off.
+    A photo may show its motif several times (columns, a flock): where a further one inside the known area scores as
+    high as those outside, or less than a tenth below, they continue it and are no fault, unless ``allow_repeated`` is
+    off.
 
     Do not use it with a stand-in outpainter that mirrors or repeats the photo: that duplicates subjects by
     construction.
 
     Figures: ``duplicate_count`` (duplicates outside), ``duplicate_score`` (the surest one's score, 0 for none) and
-    ``duplicate_inside`` (further ones in the known area).
+    ``duplicate_inside`` (that of the surest further one in the known area).
 
     Args:
         detector: Finds copies; the embedded one by default, or a detector of classes.
@@ -83,16 +86,16 @@ class DuplicateSubjectFilter(SubjectCheck):
         return {
             "duplicate_count": float((~inside).sum()),
             "duplicate_score": float(others.scores[~inside].max(initial=0)),
-            "duplicate_inside": float(inside.sum()),
+            "duplicate_inside": float(others.scores[inside].max(initial=0)),
         }
 
     def subject_fault(self, figures: Mapping[str, float]) -> str | None:
-        count, inside = int(figures["duplicate_count"]), int(figures["duplicate_inside"])
-        if count <= self.max_count or (self.allow_repeated and inside):
+        count, score, inside = (figures[f"duplicate_{name}"] for name in ("count", "score", "inside"))
+        repeated = inside > 0 and inside >= score - _AS_HIGH
+        if count <= self.max_count or (self.allow_repeated and repeated):
             return None
-        score = figures["duplicate_score"]
         return (
-            f"the subject is found {count} times outside the photo (score {score:.2f} at best), "
+            f"the subject is found {count:g} times outside the photo (score {score:.2f} at best), "
             f"more than {self.max_count}"
         )
 
