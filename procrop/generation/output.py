@@ -61,7 +61,7 @@ def write_dataset(maker: ItemMaker, listed: PhotoList, remove_others: bool) -> D
     Raises:
         GenerationError: An item is missing, or not one was good enough.
     """
-    root, settings = maker.items.root, maker.settings
+    root = maker.items.root
     records = {photo.id: _records_of(maker, photo) for photo in listed.photos}
     used = [photo for photo in listed.photos if any(record.row for record in records[photo.id])]
     counts = _counted(listed, records, used, maker)
@@ -85,27 +85,30 @@ def write_dataset(maker: ItemMaker, listed: PhotoList, remove_others: bool) -> D
     write_bytes(root / ANALYSES, _lines(_analyses(used, records)))
     write_bytes(root / ATTRIBUTION, encoded(attribution_table(used)))
     write_bytes(root / CARD, encoded(card_text(maker, counts)))
-    images = [f"{IMAGES}/{r.key}.jpg" for r in rows]
     if remove_others:
         _remove_others(root, {r.key for r in rows})
+    _write_manifest(maker, counts, [f"{IMAGES}/{r.key}.jpg" for r in rows])
+    return counts
+
+
+def _write_manifest(maker: ItemMaker, counts: DatasetCounts, images: list[str]) -> None:
+    settings, chain = maker.settings, maker.chain
+    made_with = [chain.fingerprint, settings.quality, settings.val_share, settings.test_share]
     write_manifest(
-        root,
+        maker.items.root,
         kind=KIND,
         version=VERSION,
-        fingerprint=sha256_json(
-            [maker.chain.fingerprint, settings.quality, settings.val_share, settings.test_share]
-        ),
+        fingerprint=sha256_json(made_with),
         files=[ANNOTATIONS, REJECTED, ANALYSES, ATTRIBUTION, CARD, *images],
         extra={
             "photos": counts.photos,
             "items": counts.items,
             "splits": counts.splits,
             "rejected": len(counts.rejected),
-            "components": maker.chain.fingerprints,
-            "stand_ins": maker.chain.stand_ins,
+            "components": chain.fingerprints,
+            "stand_ins": chain.stand_ins,
         },
     )
-    return counts
 
 
 def _records_of(maker: ItemMaker, photo: SourcePhoto) -> list[ItemRecord]:

@@ -1,5 +1,6 @@
 """The shipped configs that make datasets."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -78,3 +79,20 @@ def test_a_config_without_generation(tmp_path):
     (tmp_path / "c.py").write_text("generation = dict(steps=[dict(type='RandomCrops')])\n")
     with pytest.raises(GenerationError, match="`generation` has no `source`"):
         read_generation_config(str(tmp_path / "c.py"), [])
+
+
+@pytest.mark.realdata
+def test_real_photos_keep_their_licences(procrop_data, tmp_path):
+    option = f"generation.source.root={procrop_data / 'photos'}"
+    settings = read_generation_config(str(FOLDER / "generate_embedded.py"), [option])
+    counts = generate(settings, tmp_path / "out", limit=2).dataset
+    assert counts.items == 6 and counts.rejected == [] and set(counts.licences) <= {"CC0-1.0", "CC-BY-SA-3.0"}
+    rows = [json.loads(line) for line in (tmp_path / "out/annotations.jsonl").read_text().splitlines()]
+    assert all(row["extra"]["source"]["licence"] in counts.licences and row["tags"] for row in rows)
+    # the label shows the photo: what lies in it is the photo scaled down, but for one JPEG
+    row = rows[0]
+    x1, y1, x2, y2 = row["crops"][0]["box"]
+    label = read_photo(tmp_path / "out/images" / row["photo"])[y1:y2, x1:x2]
+    photo = Image.fromarray(read_photo(procrop_data / "photos" / row["extra"]["source"]["photo"]))
+    scaled = np.asarray(photo.resize((x2 - x1, y2 - y1), Image.Resampling.LANCZOS))
+    assert np.abs(label.astype(int) - scaled).mean() < 2.5
