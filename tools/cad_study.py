@@ -3,7 +3,7 @@
 
     python tools/cad_study.py DATA [--flms data/flms] [--out work_dirs/cad_study] [--seeds 0 1 2] [--decoys]
 
-DATA is a set that `tools/cad.py generate` made; its val split is held out, and nothing is chosen by it. For each seed:
+DATA is a set that `tools/cad.py generate` made; its test split is held out, and nothing is chosen by it. For each seed:
 trains both stages through tools/train.py, goes on with stage 1 from the same checkpoint for as many epochs, and tests
 both on the held-out photos and on FLMS: IoU and displacement of the best of N = 1, 2, 3 crops, and their paired
 differences with intervals. Also reported: how the labels changed, and how far predicted borders follow seams, with and

@@ -31,7 +31,7 @@ def tested(tmp_path):
     rng = np.random.default_rng(0)
     known = {f"s{n // 2}_{n % 2}": [10 + n, 10, 70, 60 - n] for n in range(6)}
     records = [
-        CropRecord(n, f"{n}.jpg", [box], [5.0], source_id=n[:2], size=SIZE, extra={"split": "val"})
+        CropRecord(n, f"{n}.jpg", [box], [5.0], source_id=n[:2], size=SIZE, extra={"split": "test"})
         for n, box in known.items()
     ]
     get_format("cad").save(CropSet("cad", records, tmp_path, Problems()), tmp_path / "cad", None, Problems())

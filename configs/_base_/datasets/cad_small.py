@@ -1,5 +1,4 @@
-# A small generated set under data/cad_small, at the toy's size. A generated set has no test split: the held-out photos
-# of val are tested on, and nothing may be chosen by them. configs/transfer has FLMS and SACD as test sets.
+# A small generated set under data/cad_small, at the toy's size. configs/transfer has FLMS and SACD as test sets.
 data_root = "data/cad_small"
 train_pipeline = [
     dict(type="LoadPhoto"),
@@ -36,7 +35,7 @@ test_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(split="val", pipeline=test_pipeline, test_mode=True, **dataset),
+    dataset=dict(split="test", pipeline=test_pipeline, test_mode=True, **dataset),
 )
 val_evaluator = [dict(type="CropIoUDisp", ground_truth="best")]
 test_evaluator = val_evaluator

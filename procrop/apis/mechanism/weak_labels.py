@@ -89,7 +89,7 @@ class WeakLabelStudy(MechanismStudy):
 
     def test_sets(self) -> dict[str, tuple[str, list[str], list[object]]]:
         """Name of a test set -> its spec, and config and options of its test."""
-        held_out = (f"cad:{self.data}:val", [], self.options(TWO)[:3])
+        held_out = (f"cad:{self.data}:test", [], self.options(TWO)[:3])
         if self.args.flms is None:
             return {"held-out photos": held_out}
         flms = self.args.flms.resolve()
