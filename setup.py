@@ -23,6 +23,7 @@ INSTALL_REQUIRES = [
     "scikit-learn>=1.3",
     "scipy>=1.11",
     "segment-anything>=1.0",
+    "shtab>=1.7",
     "setuptools>=65,<80",  # mmengine 0.10 and mmcv 2.1 import pkg_resources, which later releases drop
     "torch>=2.4,<3",
     "torchvision>=0.19,<1",
@@ -35,8 +36,18 @@ EXTRAS_REQUIRE = {
     "milvus": ["pymilvus>=2.4", "milvus-lite>=2.4"],
     "elasticsearch": ["elasticsearch>=8.12"],
     "generation": ["diffusers>=0.42,<1", "accelerate>=0.33"],
-    "demo": ["gradio>=4.44"],
-    "dev": ["packaging>=23", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.5", "ruff>=0.6"],
+    "demo": ["gradio>=5,<7"],
+    "lossless": ["jpeglib>=1.0"],
+    "export": ["onnx>=1.16", "onnxruntime>=1.18"],
+    "dev": [
+        "packaging>=23",
+        "playwright>=1.48",
+        "pytest>=8",
+        "pytest-timeout>=2.3",
+        "pytest-xdist>=3.5",
+        "ruff>=0.6",
+        "smartcrop>=0.5",
+    ],
 }
 
 

@@ -2,9 +2,13 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gallery_photos import write_gallery_photos
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +26,44 @@ def no_logger_of_other_modules():
     logging = sys.modules.get("mmengine.logging")
     if logging is not None:
         logging.MMLogger._instance_dict.clear()
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory):
+    """A gallery of twelve generated photos in pairs of one source, by the toy config's encoder."""
+    from mmengine.config import Config
+
+    from procrop.retrieval import GalleryItem, build_gallery
+
+    root = tmp_path_factory.mktemp("gallery")
+    paths = write_gallery_photos(root / "photos")
+    items = [GalleryItem(path, source_id=f"source {number // 2}") for number, path in enumerate(paths)]
+    cfg = Config.fromfile(ROOT / "configs/_base_/retrieval/efficientnet_lite0.py")
+    return build_gallery(root / "index", items, cfg.retrieval.to_dict(), root / "photos")
+
+
+@pytest.fixture(scope="session")
+def untrained() -> Callable:
+    """A function (config file, gallery or None, path) that writes a checkpoint with random weights, and returns it."""
+
+    def write(config: Path, gallery, path: Path) -> Path:
+        import torch
+        from mmengine.config import Config
+        from mmengine.registry import DefaultScope
+
+        from procrop.registry import MODELS
+
+        cfg = Config.fromfile(config)
+        if gallery is not None:  # as a Runner does
+            shape = dict(in_channels=gallery.token_shape[1], token_grid=gallery.token_grid)
+            cfg.model.context_encoders.references.update(shape)
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope("procrop"):
+            model = MODELS.build(cfg.model)
+        model.init_weights()
+        retrieval = gallery and dict(fingerprint=gallery.fingerprint, token_shape=gallery.token_shape)
+        own = dict(config=cfg.pretty_text, retrieval=retrieval)
+        torch.save(dict(state_dict=model.state_dict(), meta=dict(cfg=cfg.pretty_text, procrop=own)), path)
+        return path
+
+    return write

@@ -1,13 +1,1 @@
-"""What people and tools call: crop photos with a trained checkpoint, and the command line."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "crop_inferencer": ["CropInferencer"],
-        "crop_result": ["CropResult", "Reference"],
-        "live_references": ["GalleryMismatchError", "LiveReferences"],
-        "live_text": ["LiveText", "PhotoText", "TextMismatchError"],
-    },
-)
+"""What people and tools call: the command line, and the comparisons and studies behind the tools."""

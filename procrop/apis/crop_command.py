@@ -15,8 +15,8 @@ from procrop.apis.job_captions import put_captions
 if TYPE_CHECKING:
     import numpy as np
 
-    from procrop.apis.crop_inferencer import CropInferencer
-    from procrop.apis.crop_result import CropResult
+    from procrop.inference.crop_inferencer import CropInferencer
+    from procrop.inference.crop_result import CropResult
 
 NAME = "crop"
 HELP = "Crop photos: writes the crops, crops.jsonl with a line per photo, and the contact sheet sheet.png."
@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
     for module in args.modules:
         importlib.import_module(module)
-    from procrop.apis.crop_inferencer import CropInferencer
     from procrop.apis.text_config import read_text_config
+    from procrop.inference.crop_inferencer import CropInferencer
 
     inferencer = CropInferencer(
         args.checkpoint,
@@ -152,7 +152,7 @@ def write_crops(
 
 
 def _crop(inferencer: "CropInferencer", job: CropJob, top_k: int) -> "tuple[CropResult, np.ndarray | None]":
-    from procrop.apis.crop_result import CropResult
+    from procrop.inference.crop_result import CropResult
     from procrop.io import PhotoError, read_photo
 
     try:

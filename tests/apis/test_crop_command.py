@@ -11,9 +11,9 @@ import pytest
 from half_cropper import HalfCropper, draw_photo, read_lines, run, stand_in
 from PIL import Image
 
-from procrop.apis import CropResult
 from procrop.apis.cli import main
 from procrop.apis.crop_jobs import plan_jobs
+from procrop.inference import CropResult
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -88,7 +88,7 @@ def test_the_config_passes_the_check_and_names_the_components(example):
 def test_photos_are_cropped_with_the_backbone_and_the_neck(example, tmp_path, untrained):
     from mmengine.config import Config
 
-    from procrop.apis import CropInferencer
+    from procrop.inference import CropInferencer
     from procrop.retrieval import build_gallery, items_from_folder
 
     cfg = Config.fromfile(example / "mine.py")

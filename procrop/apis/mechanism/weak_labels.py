@@ -147,8 +147,8 @@ class WeakLabelStudy(MechanismStudy):
         """Seam probe of each model on unaltered photos, kept once measured."""
         if self.args.flms is None or not self.args.probes:
             return None
-        from procrop.apis.crop_inferencer import CropInferencer
         from procrop.evaluation.seam_probe import seam_following
+        from procrop.inference.crop_inferencer import CropInferencer
         from procrop.io import read_photo
         from procrop.io.atomic import write_json
 

@@ -12,13 +12,13 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from procrop.apis.live_references import open_gallery
 from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
 from procrop.engine.context_shapes import fill_context_shapes
 from procrop.engine.launch import UsageError
 from procrop.engine.trained_with import check_text, texts
 from procrop.engine.transfer import with_test_part
+from procrop.inference.live_references import open_gallery
 from procrop.io import sha256_file, sha256_json
 from procrop.io.manifest import MANIFEST_NAME
 from procrop.registry import DATASETS, MODELS

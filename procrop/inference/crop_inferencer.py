@@ -11,12 +11,12 @@ import torch
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from procrop.apis.checkpoint_pipeline import split_pipeline
-from procrop.apis.crop_result import CropResult, Reference
-from procrop.apis.live_references import LiveReferences, open_gallery
-from procrop.apis.live_text import LiveText, NotFiniteError, PhotoText, clean_caption, open_text
 from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
+from procrop.inference.checkpoint_pipeline import split_pipeline
+from procrop.inference.crop_result import CropResult, Reference
+from procrop.inference.live_references import LiveReferences, open_gallery
+from procrop.inference.live_text import LiveText, NotFiniteError, PhotoText, clean_caption, open_text
 from procrop.io import PhotoError, read_photo
 from procrop.registry import MODELS, TRANSFORMS
 from procrop.structures import CropDataSample

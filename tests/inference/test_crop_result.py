@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from procrop.apis import CropResult, Reference
+from procrop.inference import CropResult, Reference
 
 
 def test_a_result_as_a_line_of_json():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from procrop.apis import CropInferencer
+from procrop.inference import CropInferencer
 from procrop.structures import gaic_grid_anchors
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/baselines"

@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 from tiny_cropper import write_checkpoint
 
-from procrop.apis import CropInferencer, GalleryMismatchError
 from procrop.engine.checkpoint import CheckpointError
+from procrop.inference import CropInferencer, GalleryMismatchError
 
 
 @pytest.fixture

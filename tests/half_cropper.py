@@ -8,8 +8,8 @@ import types
 import numpy as np
 from PIL import Image
 
-from procrop.apis import CropResult, Reference
 from procrop.apis.cli import main
+from procrop.inference import CropResult, Reference
 
 
 class HalfCropper:
@@ -52,9 +52,9 @@ class HalfCropper:
 
 def stand_in(monkeypatch):
     """Put HalfCropper where the command looks for CropInferencer."""
-    module = types.ModuleType("procrop.apis.crop_inferencer")
+    module = types.ModuleType("procrop.inference.crop_inferencer")
     module.CropInferencer = HalfCropper
-    monkeypatch.setitem(sys.modules, "procrop.apis.crop_inferencer", module)
+    monkeypatch.setitem(sys.modules, "procrop.inference.crop_inferencer", module)
     HalfCropper.made = []
     HalfCropper.text_options = None
 

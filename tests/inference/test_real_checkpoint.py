@@ -50,7 +50,7 @@ def test_procrop_with_references(tmp_path, photos, gallery, untrained):
 
 
 def test_the_references_reach_the_model(tmp_path, photos, gallery, untrained):
-    from procrop.apis import CropInferencer
+    from procrop.inference import CropInferencer
 
     checkpoint = untrained(ROOT / "configs/procrop_toy.py", gallery, tmp_path / "model.pth")
     few = CropInferencer(checkpoint, gallery=gallery.folder, k=1, device="cpu")
@@ -61,7 +61,7 @@ def test_the_references_reach_the_model(tmp_path, photos, gallery, untrained):
 
 
 def test_the_baseline_needs_no_gallery(tmp_path, photos, untrained):
-    from procrop.apis import CropInferencer
+    from procrop.inference import CropInferencer
 
     checkpoint = untrained(ROOT / "configs/baselines/cdetr_toy.py", None, tmp_path / "model.pth")
     (result,) = CropInferencer(checkpoint, device="cpu")(photos / "tall.png", top_k=24)

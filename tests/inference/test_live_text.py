@@ -11,10 +11,11 @@ from colour_captions import ColourCaptions
 from PIL import Image
 from tiny_cropper import write_checkpoint
 
-from procrop.apis import CropInferencer, LiveText, TextMismatchError, crop_command
+from procrop.apis import crop_command
 from procrop.apis.cli import tool_main
 from procrop.datasets import CropDataset
 from procrop.datasets.text import Caption, TextPhoto, build_text
+from procrop.inference import CropInferencer, LiveText, TextMismatchError
 from procrop.models.text import WordTextEncoder
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))

@@ -1,0 +1,13 @@
+"""Crop photos with a trained checkpoint: embed a photo once, then answer what is asked of it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "crop_inferencer": ["CropInferencer"],
+        "crop_result": ["CropResult", "Reference"],
+        "live_references": ["GalleryMismatchError", "LiveReferences"],
+        "live_text": ["LiveText", "PhotoText", "TextMismatchError"],
+    },
+)
