@@ -14,7 +14,7 @@ from procrop.io.manifest import sha256_file
 
 from .result_store import folder_of
 
-IMAGES, ITEMS = "images", "work/items"
+ANNOTATIONS, IMAGES, ITEMS = "annotations.jsonl", "images", "work/items"
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,14 @@ class ItemFolder:
             return False
 
     def commit(self, record: ItemRecord, image: np.ndarray | None) -> ItemRecord:
-        """Write an item: its photo (height, width, 3) uint8 RGB where it has one, then its record."""
+        """Write an item: its photo (height, width, 3) uint8 RGB where it has one, then its record.
+
+        An older photo of the item goes with all annotations: they tell of boxes in a picture that is there no longer,
+        and a run that ends before it writes new ones must not leave them for a training to read.
+        """
         path = self.image_path(record.key)
+        if path.exists():
+            (self.root / ANNOTATIONS).unlink(missing_ok=True)
         if image is None:
             path.unlink(missing_ok=True)
         else:

@@ -16,9 +16,9 @@ from procrop.io.manifest import sha256_json, write_manifest
 from .datacard import attribution_table, card_text
 from .errors import GenerationError
 from .item_maker import ItemMaker
-from .item_records import IMAGES, ItemRecord
+from .item_records import ANNOTATIONS, IMAGES, ItemRecord
 from .item_row import crop_record
-from .run_folder import ANALYSES, ANNOTATIONS, ATTRIBUTION, CARD, KIND, REJECTED, VERSION
+from .run_folder import ANALYSES, ATTRIBUTION, CARD, KIND, REJECTED, VERSION
 from .settings import GenerationSettings
 from .source_photos import PhotoList, SourcePhoto
 
