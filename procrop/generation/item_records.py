@@ -29,6 +29,7 @@ class ItemRecord:
         image_sha256: Of its finished photo.
         dropped: (step, reason) where it was dropped.
         whole_source: It was dropped with all expansions of its source photo.
+        again: The step that dropped it wants to be asked again in every run.
     """
 
     key: str
@@ -38,6 +39,7 @@ class ItemRecord:
     image_sha256: str | None = None
     dropped: tuple[str, str] | None = None
     whole_source: bool = False
+    again: bool = False
 
 
 class ItemFolder:
