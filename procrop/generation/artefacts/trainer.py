@@ -9,6 +9,7 @@ from torch import Tensor
 
 from procrop.networks.artefact_classifier import ArtefactClassifier, to_batch
 from procrop.networks.epoch_trainer import EpochTrainer
+from procrop.networks.placement import checked_device
 from procrop.retrieval.distillation.draws import epoch_plan, photometric_view
 
 from .settings import ArtefactSettings
@@ -38,9 +39,7 @@ class ArtefactTrainer(EpochTrainer):
         settings: ArtefactSettings,
         device: str = "cpu",
     ) -> None:
-        self.device = torch.device(device)
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {device!r}: torch sees no CUDA device here; take device='cpu'")
+        self.device = checked_device(device)
         model = model.to(self.device)
         self.pixels, self.bad, self.numbers, self.settings = pixels, bad, numbers, settings
         self.weight = torch.tensor([1.0, settings.bad_weight], device=self.device)

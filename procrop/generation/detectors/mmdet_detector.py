@@ -76,15 +76,13 @@ class MMDetDetector(SubjectDetector):
     @cached_property
     def network(self) -> "nn.Module":
         """The loaded detector on the device."""
-        import torch
         from mmdet.registry import MODELS
         from mmengine.registry import DefaultScope
 
         from procrop.engine.checkpoint import load_weights
+        from procrop.networks.placement import checked_device
 
-        device = torch.device(self.device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
+        device = checked_device(self.device)
         with DefaultScope.overwrite_default_scope("mmdet"):
             # copied: building takes keys out of the config
             network = MODELS.build(copy.deepcopy(self._cfg.model))

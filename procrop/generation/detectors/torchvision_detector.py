@@ -74,14 +74,12 @@ class TorchvisionDetector(SubjectDetector):
     @cached_property
     def network(self) -> "nn.Module":
         """The loaded detector on the device."""
-        import torch
         from torchvision.models import get_model
 
+        from procrop.networks.placement import checked_device
         from procrop.networks.weights import load_strict, read_state
 
-        device = torch.device(self.device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
+        device = checked_device(self.device)
         network = get_model(self.model, weights=None, weights_backbone=None, num_classes=self.num_classes)
         remedy = "name the model and the num_classes that the file was made with"
         state = read_state(self.weights)
