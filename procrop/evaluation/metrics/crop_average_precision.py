@@ -12,8 +12,7 @@ class CropAveragePrecision(ProtocolMetric):
     """AP of all photos' top predictions, ``ap/ap_10@0.85``: :class:`~procrop.evaluation.protocols.AveragePrecision`.
 
     Args:
-        constant_crop: File of fitted constant crops, one more floor.
-        collect_device: Where records of several processes are gathered.
+        constant_crop, collect_device: See :class:`ProtocolMetric`.
         prefix: Replaces the prefix of the keys, ``ap``, or ``ap_all`` or ``ap_best`` by the ground truth.
         options: See :class:`~procrop.evaluation.protocols.AveragePrecision`.
 

@@ -14,8 +14,7 @@ class CropIoUDisp(ProtocolMetric):
     Keys say what crops are compared with: ``crop/iou@1`` (all), ``crop_best/iou@1``, ``crop_positives/iou@1``.
 
     Args:
-        constant_crop: File of fitted constant crops, one more floor.
-        collect_device: Where records of several processes are gathered.
+        constant_crop, collect_device: See :class:`ProtocolMetric`.
         prefix: Replaces the prefix of the keys.
         options: See :class:`~procrop.evaluation.protocols.IoUDisp`.
 

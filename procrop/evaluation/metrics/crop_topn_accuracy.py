@@ -16,8 +16,7 @@ class CropTopNAccuracy(ProtocolMetric):
     ``acc/best_crop_recall_5@0.85`` (see :class:`~procrop.evaluation.protocols.BestCropRecall`), with floors.
 
     Args:
-        constant_crop: File of fitted constant crops, one more floor.
-        collect_device: Where records of several processes are gathered.
+        constant_crop, collect_device: See :class:`ProtocolMetric`.
         prefix: Replaces the prefix ``acc`` of the keys.
         options: See :class:`~procrop.evaluation.protocols.TopNAccuracy`.
 
