@@ -143,7 +143,7 @@ def _blocks(
 def _turn(blocks: np.ndarray, turn: Turn) -> np.ndarray:
     """Turn a picture given by its coefficients: a mirrored cosine of odd frequency changes its sign."""
     blocks = blocks.transpose(1, 0, 3, 2) if turn.swaps else blocks
-    blocks = np.array(turn.apply(blocks))
+    blocks = np.array(turn.apply(blocks), order="C")
     if turn.flip_x:
         blocks[..., :, 1::2] *= -1
     if turn.flip_y:
