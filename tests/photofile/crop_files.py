@@ -18,6 +18,8 @@ STORED = {
     7: lambda a: np.swapaxes(a[::-1, ::-1], 0, 1),
     8: lambda a: np.rot90(a, -1),
 }
+# orientation -> what a viewer has to do with the stored rows
+TURN = {**STORED, 6: STORED[8], 8: STORED[6]}
 
 
 def scene(height: int = 96, width: int = 128) -> np.ndarray:
@@ -52,7 +54,9 @@ def profile_of(space: bytes, length: int = 600) -> bytes:
     return struct.pack(">I", length) + bytes(12) + space + bytes(length - 20)
 
 
-def exif_with_maker_note(order: str = "<", thumbnail: bytes = b"\xff\xd8THUMB\xff\xd9" * 20) -> tuple[bytes, int, bytes]:
+def exif_with_maker_note(
+    order: str = "<", thumbnail: bytes = b"\xff\xd8THUMB\xff\xd9" * 20
+) -> tuple[bytes, int, bytes]:
     """An EXIF block as a camera writes it, built by hand.
 
     Its maker note holds an offset that counts from the start of the block, as many makers have it.
@@ -64,18 +68,29 @@ def exif_with_maker_note(order: str = "<", thumbnail: bytes = b"\xff\xd8THUMB\xf
     mark = b"II*\0" if order == "<" else b"MM\0*"
 
     def entry(tag: int, kind: int, count: int, value: int) -> bytes:
-        packed = struct.pack(order + "HH", value, 0) if (kind, count) == (3, 1) else struct.pack(order + "I", value)
+        packed = (
+            struct.pack(order + "HH", value, 0)
+            if (kind, count) == (3, 1)
+            else struct.pack(order + "I", value)
+        )
         return struct.pack(order + "HHI", tag, kind, count) + packed
 
     ifd0, exif, gps, note, area, thumb_ifd = 8, 80, 160, 200, 240, 248
     note_bytes = b"Maker\0" + struct.pack(order + "I", note + 20) + bytes(10) + b"secret of the maker\0"
     ifd0_bytes = struct.pack(order + "H", 4) + entry(0x0112, 3, 1, 6) + entry(0x0128, 3, 1, 2)
     ifd0_bytes += entry(0x8769, 4, 1, exif) + entry(0x8825, 4, 1, gps) + struct.pack(order + "I", thumb_ifd)
-    exif_bytes = struct.pack(order + "H", 4) + entry(0x927C, 7, len(note_bytes), note) + entry(0x9214, 3, 4, area)
+    exif_bytes = (
+        struct.pack(order + "H", 4) + entry(0x927C, 7, len(note_bytes), note) + entry(0x9214, 3, 4, area)
+    )
     exif_bytes += entry(0xA002, 3, 1, 4000) + entry(0xA003, 3, 1, 3000) + bytes(4)
     north = struct.pack(order + "HHI", 1, 2, 2) + b"N\0\0\0"
     gps_bytes = struct.pack(order + "H", 1) + north + bytes(4)
-    thumb_bytes = struct.pack(order + "H", 2) + entry(0x0201, 4, 1, 300) + entry(0x0202, 4, 1, len(thumbnail)) + bytes(4)
+    thumb_bytes = (
+        struct.pack(order + "H", 2)
+        + entry(0x0201, 4, 1, 300)
+        + entry(0x0202, 4, 1, len(thumbnail))
+        + bytes(4)
+    )
     block = bytearray(300) + thumbnail
     parts = {0: mark + struct.pack(order + "I", 8), ifd0: ifd0_bytes, exif: exif_bytes, gps: gps_bytes}
     parts |= {note: note_bytes, area: struct.pack(order + "4H", 2000, 1500, 100, 100), thumb_ifd: thumb_bytes}

@@ -18,7 +18,10 @@ def test_only_what_a_crop_changes_is_changed(order):
     exif.load(cropped)
     own = exif.get_ifd(0x8769)
     assert exif[0x0112] == 1 and exif[0x0128] == 2
-    assert (own[0xA002], own[0xA003]) == (640, 70_000)  # more than the short number that stood there could hold
+    assert (own[0xA002], own[0xA003]) == (
+        640,
+        70_000,
+    )  # more than the short number that stood there could hold
     assert 0x9214 not in own and own[0x927C] == note
     assert exif.get_ifd(0x8825) == {1: "N"}
     assert exif.get_ifd(1) == {}  # Pillow's number of the thumbnail's directory

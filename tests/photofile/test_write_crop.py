@@ -73,7 +73,9 @@ def _modes() -> dict[str, Image.Image]:
     }
 
 
-_HOMES = {"PNG": ("1", "L", "LA", "P", "P transparent", "RGB", "RGB keyed", "RGBA", "RGBA all clear", "I;16", "I")}
+_HOMES = {
+    "PNG": ("1", "L", "LA", "P", "P transparent", "RGB", "RGB keyed", "RGBA", "RGBA all clear", "I;16", "I")
+}
 _HOMES["TIFF"] = tuple(mode for mode in _modes() if "transparent" not in mode and "keyed" not in mode)
 _HOMES["GIF"] = ("1", "L", "P", "P transparent")
 _HOMES["BMP"] = ("1", "L", "P", "RGB")
@@ -106,7 +108,9 @@ def test_crop_shows_what_the_photo_shows(tmp_path, name, mode, wish):
 
 def _same_numbers(source, target, name: str) -> None:
     assert name == "TIFF"
-    np.testing.assert_array_equal(np.asarray(Image.open(target)), np.asarray(Image.open(source))[9:70, 17:101])
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(target)), np.asarray(Image.open(source))[9:70, 17:101]
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ _PACKET = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
  xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmpGImg="http://ns.adobe.com/xap/1.0/g/img/"
  tiff:Orientation="6" tiff:ImageWidth = '4000' GPano:ProjectionType="equirectangular" xmp:Rating="5">
 <exif:PixelXDimension>4000</exif:PixelXDimension><tiff:ImageLength>3000</tiff:ImageLength>
-<xmp:Thumbnails><rdf:Alt><rdf:li rdf:parseType="Resource"><xmpGImg:image>WHOLE</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>
+<xmp:Thumbnails><rdf:Alt>
+<rdf:li rdf:parseType="Resource"><xmpGImg:image>WHOLE</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>
 <dc:title>M\xc3\xb6we, GPano:x="1" is a text</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
 
