@@ -46,6 +46,17 @@ def test_sixteen_bits_keep_values_depth_and_compression(tmp_path, compression, o
         np.testing.assert_array_equal(read_photo(tmp_path / "b.tif"), read_photo(tmp_path / "a.tif")[CUT])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_where_zero_is_white_the_picture_stays_the_same(tmp_path, dtype):
+    values = (deep(32, 40) >> (8 if dtype == np.uint8 else 0)).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite", metadata=None)
+    write_crop(tmp_path / "a.tif", BOX, tmp_path / "b.tif")
+    page = _page(tmp_path / "b.tif")
+    assert page.photometric == tifffile.PHOTOMETRIC.MINISBLACK
+    np.testing.assert_array_equal(np.iinfo(dtype).max - page.asarray(), values[CUT])
+    np.testing.assert_array_equal(read_photo(tmp_path / "b.tif"), read_photo(tmp_path / "a.tif")[CUT])
+
+
 def test_grey_with_alpha_of_sixteen_bits_is_refused(tmp_path):
     tifffile.imwrite(
         tmp_path / "a.tif", deep(32, 40, 2), photometric="minisblack", extrasamples=["unassalpha"]
