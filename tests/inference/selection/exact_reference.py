@@ -15,12 +15,14 @@ def nearest_heights(ratio: Fraction, width: int, most: int) -> set[int]:
 
 def is_exact(ratio: Fraction, width: int, height: int) -> tuple[bool, bool]:
     """Whether no width and no height one pixel off is nearer to the ratio; both errors have one valley."""
-    error = abs(Fraction(width, height) - ratio)
-    widths = [w for w in (width - 1, width + 1) if w > 0]
-    heights = [h for h in (height - 1, height + 1) if h > 0]
+    p, q = ratio.numerator, ratio.denominator
+
+    def nearer(w: int, h: int) -> bool:  # |w / h - p / q| < |width / height - p / q|, in whole numbers
+        return abs(w * q - h * p) * height < abs(width * q - height * p) * h
+
     return (
-        all(abs(Fraction(w, height) - ratio) >= error for w in widths),
-        all(abs(Fraction(width, h) - ratio) >= error for h in heights),
+        not any(nearer(w, height) for w in (width - 1, width + 1) if w > 0),
+        not any(nearer(width, h) for h in (height - 1, height + 1) if h > 0),
     )
 
 
