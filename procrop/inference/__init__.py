@@ -6,8 +6,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "crop_inferencer": ["CropInferencer"],
+        "crop_request": ["CropRequest", "ReferenceChoice"],
         "crop_result": ["CropResult", "Reference"],
         "live_references": ["GalleryMismatchError", "LiveReferences"],
         "live_text": ["LiveText", "PhotoText", "TextMismatchError"],
+        "photo_embedding": ["PhotoEmbedding", "PhotoRejected"],
     },
 )
