@@ -107,6 +107,39 @@ def draw_crops(
     return np.concatenate([np.asarray(image), np.asarray(strip)])
 
 
+def draw_overlay(
+    photo: np.ndarray,
+    boxes: np.ndarray,
+    scores: np.ndarray | None = None,
+    focal_points: np.ndarray | None = None,
+    room: tuple[int, int] | None = None,
+    subject: np.ndarray | None = None,
+    caption: str | None = None,
+    caption_source: str = "",
+) -> Image.Image:
+    """Draw what a cropper answered over the photo: :func:`draw_crops`, and the crops' focal points.
+
+    Args:
+        photo, boxes, scores, room, subject, caption, caption_source: as for :func:`draw_crops`.
+        focal_points: (n, 2) x, y in pixels of ``photo``, drawn as rings in the colours of their crops, or None.
+
+    Returns:
+        An RGB image.
+    """
+    drawn = draw_crops(photo, boxes, scores, room, subject, caption=caption, caption_source=caption_source)
+    image = Image.fromarray(drawn)
+    points = np.zeros((0, 2)) if focal_points is None else np.asarray(focal_points, dtype=np.float64)
+    # a strip with the caption adds to the height alone
+    factor = image.width / photo.shape[1]
+    draw, unit = ImageDraw.Draw(image), _unit(image)
+    for rank in range(len(points) - 1, -1, -1):
+        x, y = points[rank] * factor
+        for radius, colour, width in ((7, "white", 4), (6, rank_colour(rank), 2)):
+            edge = radius * unit
+            draw.ellipse((x - edge, y - edge, x + edge, y + edge), outline=colour, width=round(width * unit))
+    return image
+
+
 def outline_boxes(
     image: Image.Image, photo: np.ndarray, boxes: np.ndarray, colour: tuple[int, int, int], thin: bool = False
 ) -> None:
