@@ -213,10 +213,13 @@ def _draw_label(
     taken: list[tuple[int, int, int, int]],
     size: tuple[int, int],
 ) -> None:
-    """Write a label at the first corner of the crop where it covers no earlier label, else at the last one tried."""
+    """Write a label at the first corner of the crop where it covers no earlier label, else at the last one tried; a
+    picture that is smaller than the label gets none."""
     font = load_font(round(13 * unit), bold=True)
     pad = round(4 * unit)
     width, height = round(font.getlength(text)) + 2 * pad, round(16 * unit) + pad
+    if width > size[0] or height > size[1]:
+        return
     left, top, right, bottom = box
     place = (0, 0, 0, 0)
     for x, y in (

@@ -53,7 +53,7 @@ _LABELS = {
     "references": "the references",
     "photo": "the photo itself",
     "text": "the caption",
-    "null": "none of these (null token)",
+    "null": "none (null token)",
 }
 
 
@@ -93,7 +93,11 @@ def attention_parts(result: "CropResult", rank: int) -> list[AttentionPart]:
         "text": float(attention.text[rank]),
         "null": float(attention.null[rank]),
     }
-    return [AttentionPart(key, _LABELS[key], share) for key, share in shares.items() if key == "photo" or share > 0]
+    return [
+        AttentionPart(key, _LABELS[key], share)
+        for key, share in shares.items()
+        if key == "photo" or share > 0
+    ]
 
 
 def why_no_parts(result: "CropResult") -> str:

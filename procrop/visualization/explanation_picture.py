@@ -150,7 +150,9 @@ def _draw_table(references: list[ExplainedReference], rank: int) -> Image.Image:
     if more:
         text = f"and {len(more)} more"
         if shares:
-            text += f", share of attention {percent(sum(float(reference.shares[rank]) for reference in more))}"
+            text += (
+                f", share of attention {percent(sum(float(reference.shares[rank]) for reference in more))}"
+            )
         draw.text((0, 40 + _ROW * len(shown) + 8), text, GREY, font, anchor="lm")
     return canvas
 
