@@ -83,23 +83,7 @@ def read_photo(
     Raises:
         PhotoError: the file is missing, unreadable, no image, truncated, damaged or too large.
     """
-<<<<<<< HEAD
     with opened_photo(path, max_pixels) as image:
-        width, height = image.size
-        try:
-            image.load()
-            # asked after loading: Pillow turns TIFF files itself, and then drops their tag
-            orientation = orientation_of(image)
-            rgb = _to_rgb(path, image, background)
-        except MemoryError:
-            reason = f"{width} x {height} pixels do not fit into memory"
-            raise PhotoError(path, reason, "scale the photo down") from None
-        except (
-            Exception
-        ) as error:  # OSError, SyntaxError, struct.error, EOFError, ... depending on the format
-            raise damaged(path, error) from error
-=======
-    with _opened(path) as image:
         return upright_rgb(image, path, max_pixels, background)
 
 
@@ -123,20 +107,17 @@ def upright_rgb(
     width, height = image.size
     if not width or not height:
         raise PhotoError(path, f"{width} x {height} pixels are no photo", "give an image with pixels")
-    if width * height > max_pixels:
-        reason = f"{width} x {height} pixels are more than the limit of {max_pixels}"
-        raise PhotoError(path, reason, "scale it down, or raise max_pixels if you trust the file")
+    _check_pixels(path, image, max_pixels)
     try:
         image.load()
         # asked after loading: Pillow turns TIFF files itself, and then drops their tag
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         rgb = _to_rgb(path, image, background)
     except MemoryError:
         reason = f"{width} x {height} pixels do not fit into memory"
         raise PhotoError(path, reason, "scale the photo down") from None
     except Exception as error:  # OSError, SyntaxError, struct.error, EOFError, ... depending on the format
-        raise _damaged(path, error) from error
->>>>>>> core7
+        raise damaged(path, error) from error
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
     return np.array(rgb, dtype=np.uint8, order="C")
@@ -243,10 +224,8 @@ def opened_photo(path: str | os.PathLike, max_pixels: int | None = None) -> Iter
         _check_file(path)
         with open(path, "rb") as file, _SIZE_LIMIT.lifted():
             image = _read_header(path, file)
-            width, height = image.size
-            if max_pixels is not None and width * height > max_pixels:
-                reason = f"{width} x {height} pixels are more than the limit of {max_pixels}"
-                raise PhotoError(path, reason, "scale it down, or raise max_pixels if you trust the file")
+            if max_pixels is not None:
+                _check_pixels(path, image, max_pixels)
             yield image
     except PhotoError:
         raise
@@ -258,6 +237,13 @@ def opened_photo(path: str | os.PathLike, max_pixels: int | None = None) -> Iter
         raise PhotoError(path, "the file may not be read", "change its permissions") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise PhotoError(path, f"the file cannot be read ({error})", "check the name and the disk") from error
+
+
+def _check_pixels(path: str | os.PathLike, image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        reason = f"{width} x {height} pixels are more than the limit of {max_pixels}"
+        raise PhotoError(path, reason, "scale it down, or raise max_pixels if you trust the file")
 
 
 def _check_file(path: str | os.PathLike) -> None:

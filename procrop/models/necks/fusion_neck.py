@@ -1,11 +1,7 @@
 """The fusion neck: a photo's tokens and its contexts become one memory."""
 
-<<<<<<< HEAD
-=======
-from collections.abc import Sequence
 from typing import NamedTuple
 
->>>>>>> core7
 import torch
 from torch import nn
 
