@@ -62,7 +62,7 @@ def _list(args: argparse.Namespace) -> int:
 
     zoo = read_zoo(args.metafile)
     if args.json is None:
-        print("\n".join(_lines(zoo)))
+        print("\n".join(table_lines(zoo)))
     elif args.json == "-":
         print(json.dumps(_plain(zoo), indent=2, allow_nan=False))
     else:
@@ -97,7 +97,8 @@ def _path(args: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(zoo: "ModelZoo") -> list[str]:
+def table_lines(zoo: "ModelZoo") -> list[str]:
+    """The table as lines of text: what can be had, then the configs without published weights."""
     if zoo.models:
         head = ["MODEL", "WEIGHTS", "GALLERY", "LICENCE", "TRAINED ON"]
         lines = _table([head, *(_row(model) for model in zoo.models.values())])

@@ -13,7 +13,7 @@ from procrop.io.manifest import MANIFEST_NAME, sha256_file
 from procrop.io.writing import writing_to
 
 from .errors import DownloadError, ModelZooError
-from .locations import CACHE_VARIABLE, cached_file, file_name, local_file, source_of, stored_in
+from .locations import CACHE_VARIABLE, cached_file, local_file, source_of, stored_in
 from .model_entry import GalleryFile, PublishedFile
 from .transfer import transfer
 
@@ -113,8 +113,8 @@ def _fetch(file: PublishedFile, target: Path) -> None:
     if found != file.sha256:
         part.unlink()
         raise DownloadError(
-            f"{source}: the SHA-256 of what came is {found}, but that of {target.name} is {file.sha256}; it was removed. "
-            "Run it again; if that does not help, another file lies there"
+            f"{source}: what came has the SHA-256 {found}, but {target.name} has {file.sha256}; it was removed. Run it "
+            "again; if that does not help, another file lies there"
         )
     os.replace(part, target)
     sync_folder(target.parent)

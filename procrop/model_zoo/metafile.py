@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from .errors import MetafileError, ModelZooError
-from .locations import check_location
+from .locations import check_location, is_remote
 from .metafile_check import Entry, entries
 from .model_entry import GalleryFile, ModelEntry, PublishedFile, Recipe, Result
 
@@ -131,10 +131,15 @@ def _gallery(entry: Entry, model: str, path: Path) -> GalleryFile:
     folder = entry.text("Folder", ".")
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise MetafileError(f"{entry.place}: 'Folder' must lie within the gallery, not {folder!r}")
+    file = _file(entry, "Location", path)
+    if is_remote(file[0]) and not file[0].endswith(".zip"):
+        raise MetafileError(
+            f"{entry.place}: a gallery to download is a .zip archive of its folder, not {file[0]!r}"
+        )
     return GalleryFile(
         model,
         "gallery",
-        *_file(entry, "Location", path),
+        *file,
         source=entry.text("Source"),
         photos=entry.count("Photos"),
         folder=folder,

@@ -139,7 +139,8 @@ def _opened_file(source: str, have: int) -> Iterator[tuple[IO[bytes], int, int]]
 def _answer(request: urllib.request.Request) -> http.client.HTTPResponse:
     url = request.full_url
     try:
-        return urllib.request.urlopen(request, timeout=_TIMEOUT)
+        # an opener of its own: the shared one keeps the proxies of its first use
+        return urllib.request.build_opener().open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and request.has_header("Range"):
