@@ -1,11 +1,16 @@
-"""Who may stand in for a gallery's encoder when a query comes."""
+"""From a query's embedding to the keys that a gallery is searched with, and who may stand in for its encoder."""
 
 import os
 from typing import TYPE_CHECKING
 
-from .backbones.base import RetrievalBackbone
+import numpy as np
+
+from .backbones.base import Embeddings, RetrievalBackbone
 from .distilled_key_file import KeySpace
-from .gallery_format import GalleryError
+from .feature_store import FeatureStore
+from .gallery_format import KEYS, GalleryError
+from .indexes.base import scaled
+from .key_transforms import raw_keys
 
 if TYPE_CHECKING:
     from .gallery import Gallery
@@ -41,6 +46,39 @@ def checked_query_encoder(
             f"python tools/distill_keys.py {gallery.folder} --out {out}"
         )
     return encoder
+
+
+def indexed_keys(gallery: "Gallery", embeddings: Embeddings) -> np.ndarray:
+    """Keys (Q, d) float32, as the gallery's index holds them, of what its query encoder says about Q photos.
+
+    The embeddings may have been made for another gallery of the same encoder: only the key transform is the gallery's.
+    """
+    if (
+        getattr(gallery.query_encoder, "space", None) is not None
+    ):  # a distilled encoder's keys are transformed already
+        return embeddings.keys
+    transform = gallery.key_transform
+    return transform.transform(raw_keys(embeddings.keys, embeddings.tokens, transform))
+
+
+def similarities(gallery: "Gallery", keys: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """How near queries are to given photos, on the scale of the gallery's search, without its index.
+
+    Args:
+        gallery: The gallery.
+        keys: (Q, d) float32, as :func:`indexed_keys` gives them.
+        ids: (n,) int64.
+
+    Returns:
+        (Q, n) float32, larger is nearer. An index that keeps its keys roughly searches with rougher numbers.
+    """
+    if not len(ids):
+        return np.zeros((len(keys), 0), np.float32)
+    rows = gallery.key_transform.transform(FeatureStore.open(gallery.folder / KEYS).read(ids))
+    rows, keys = (scaled(part, gallery.metric).astype(np.float64) for part in (rows, keys))
+    if gallery.metric == "l2":
+        return -np.square(keys[:, None] - rows[None]).sum(axis=2).astype(np.float32)
+    return (keys @ rows.T).astype(np.float32)
 
 
 def _difference(wanted: KeySpace, found: KeySpace | None) -> str:

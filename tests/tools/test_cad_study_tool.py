@@ -153,3 +153,14 @@ def test_help_imports_nothing_heavy():
     check = f"import sys, atexit; atexit.register(lambda: print('heavy', 'numpy' in sys.modules)); {code}"
     shown = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert shown.returncode == 0 and "heavy False" in shown.stdout
+
+
+def test_what_cannot_be_studied_is_refused_before_any_training(tmp_path):
+    for args, message in (
+        ((tmp_path, "--epochs", "1"), "each stage needs at least 2"),
+        ((tmp_path, "--epochs", "2"), "no finished dataset; make one with tools/cad.py generate"),
+    ):
+        command = [sys.executable, TOOL, *args, "--out", tmp_path / "study"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2 and message in done.stderr
+    assert not (tmp_path / "study").exists()

@@ -12,10 +12,12 @@ from PIL import Image
 from sorted_photos import draw
 
 from procrop.generation import CADItem, DropItem
-from procrop.generation.artefacts import ArtefactSettings, train_artefact_filter, trainer
+from procrop.generation.artefacts import ArtefactSettings, train_artefact_filter
 from procrop.generation.artefacts.figures import class_figures
 from procrop.generation.artefacts.labelled_photos import held_out, labelled_photos
+from procrop.generation.artefacts.trainer import ArtefactTrainer
 from procrop.generation.steps.filters import ArtefactFilter
+from procrop.networks import epoch_trainer
 from procrop.networks.artefact_classifier import ArtefactClassifier, read_artefact_classifier
 
 QUICK = ArtefactSettings(
@@ -86,7 +88,7 @@ def test_the_filter_drops_by_the_trained_weights(trained, folder):
 
 def test_the_same_seed_gives_the_same_bytes_and_a_cut_run_too(trained, folder, tmp_path, monkeypatch):
     out = tmp_path / "cut.safetensors"
-    stop, plain = 3, trainer.progress
+    stop, plain = 3, epoch_trainer.progress
 
     def interrupted(iterable, *args, **kwargs):
         for epoch in plain(iterable, *args, **kwargs):
@@ -94,9 +96,9 @@ def test_the_same_seed_gives_the_same_bytes_and_a_cut_run_too(trained, folder, t
                 raise KeyboardInterrupt
             yield epoch
 
-    monkeypatch.setattr(trainer, "_SAVE_EVERY", 0.0)
+    monkeypatch.setattr(epoch_trainer, "_SAVE_EVERY", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "progress", interrupted)
+        patch.setattr(epoch_trainer, "progress", interrupted)
         with pytest.raises(KeyboardInterrupt):
             _train(folder, out)
     assert not out.exists()
@@ -125,14 +127,14 @@ def test_loss_and_rate_are_those_that_are_stated(monkeypatch):
     settings = dataclasses.replace(QUICK, epochs=100, batch_size=6, label_smoothing=0.2, bad_weight=7.0)
     torch.manual_seed(0)
     model = ArtefactClassifier("tiny")
-    run = trainer.ArtefactTrainer(model, pixels, bad, list(range(6)), settings)
+    run = ArtefactTrainer(model, pixels, bad, list(range(6)), settings)
     monkeypatch.setattr(run, "_view", lambda row, epoch, mirror: pixels[row])
     with torch.no_grad():
         logits = model.train()(torch.from_numpy(pixels).permute(0, 3, 1, 2)).double().numpy()
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     weight, target = np.array([1.0, 7.0]), np.eye(2)[bad.astype(int)] * 0.8 + 0.1
     expected = -(weight * target * log_p).sum() / weight[bad.astype(int)].sum()
-    assert run._epoch(0) == pytest.approx(expected, rel=1e-4)
+    assert run.run_epoch(0) == pytest.approx(expected, rel=1e-4)
     rates = [run.learning_rate(done) for done in (0, 1.5, 3, 51.5, 100)]
     assert rates == pytest.approx([0, 0.01, 0.02, 0.01, 0], abs=1e-12)
     assert ArtefactSettings().warmup_epochs == 3 and ArtefactSettings(epochs=10).warmup_epochs == 1
@@ -141,7 +143,7 @@ def test_loss_and_rate_are_those_that_are_stated(monkeypatch):
 def test_views_are_mirrored_and_recoloured_and_nothing_moves():
     pixels = np.zeros((1, 128, 128, 3), np.uint8)
     pixels[0, 10:40, 90:120] = (200, 120, 60)
-    run = trainer.ArtefactTrainer(ArtefactClassifier("tiny"), pixels, np.array([True]), [3], QUICK)
+    run = ArtefactTrainer(ArtefactClassifier("tiny"), pixels, np.array([True]), [3], QUICK)
     plain, mirrored, later = run._view(0, 0, 0), run._view(0, 0, 1), run._view(0, 1, 0)
     np.testing.assert_array_equal(mirrored, plain[:, ::-1])
     np.testing.assert_array_equal(plain, run._view(0, 0, 0))
