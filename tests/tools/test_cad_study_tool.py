@@ -21,6 +21,10 @@ SIZE = (100, 80)
 
 
 def make_study(out, **changes):
+    annotations = out / "cad" / "annotations.jsonl"
+    if not annotations.exists():
+        annotations.parent.mkdir()
+        annotations.touch()
     args = dict(out=out, data=out / "cad", flms=None, photos=4, epochs=8, probes=0, decoys=True, jobs=1)
     return WeakLabelStudy(argparse.Namespace(**(args | changes)), seed=3)
 
@@ -144,6 +148,9 @@ def test_results_of_other_settings_are_refused(tmp_path):
     make_study(tmp_path, decoys=False)
     with pytest.raises(SystemExit, match="other arguments"):
         make_study(tmp_path, photos=5)
+    (tmp_path / "cad" / "annotations.jsonl").write_text("{}\n")  # another dataset in the same place
+    with pytest.raises(SystemExit, match="other arguments"):
+        make_study(tmp_path)
 
 
 def test_help_imports_nothing_heavy():
