@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from procrop.io.atomic import write_bytes
 from procrop.photofile.conversion import fitted, narrowed
@@ -100,7 +101,13 @@ def write_cut(
     check_suffix(target, file.target)
     pixels = _whole_box(box, file.size, file.path)
     data, written_size, exact, notes = _make(file, pixels, size, quality, lossless)
-    write_bytes(target, data)
+    try:
+        write_bytes(target, data)
+    except OSError as error:
+        error.filename = error.filename or os.fspath(
+            target
+        )  # a full disk does not say which file it is about
+        raise
     return WrittenCrop(os.fspath(target), written_size, exact, tuple(dict.fromkeys(notes)))
 
 
@@ -108,7 +115,7 @@ def _check(
     source: str | os.PathLike, target: str | os.PathLike, size: tuple[int, int] | None, quality: int | None
 ) -> None:
     name = os.fspath(target)
-    if size is not None and not all(isinstance(side, int) and 0 < side < 65536 for side in size):
+    if size is not None and not all(isinstance(side, Integral) and 0 < side < 65536 for side in size):
         raise ValueError(
             f"{name!r}: size {size} is no (width, height) of 1 to 65535 whole pixels; give such a pair"
         )
