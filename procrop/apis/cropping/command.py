@@ -140,8 +140,8 @@ def _tell(
     from procrop.apis.cropping.plan import shown
     from procrop.apis.cropping.record import RECORD
 
-    places = {job.place for job in jobs}
-    rejected = [record for record in records if record.rejections and record.place in places]
+    by_place = {record.place: record for record in records}
+    rejected = [record for record in (by_place[job.place] for job in jobs) if record.rejections]
     for record in rejected:
         print(f"rejected: {shown(record.path)}: {'; '.join(record.rejections)}", file=sys.stderr)
     print(

@@ -66,6 +66,7 @@ def _count_steps(writer, die_at):
 
         return counted
 
+    os.fsync = lambda handle: None  # a kill loses nothing that was written
     os.replace = step(replace, lambda *args: None)
     os.write = step(write, lambda handle, data: write(handle, bytes(data)[: len(data) // 2]))
 
