@@ -66,10 +66,8 @@ def test_it_becomes_a_picture_and_a_page(cropper, embedding, tmp_path):
     assert all(reference.name in text for reference in result.references) and text.count("<img") == 4 + 6
 
 
-def test_a_model_that_fuses_early_says_so_and_answers_without(tmp_path, gallery, untrained):
-    path = untrained(ROOT / "configs/ablations/fusion/before_encoder_toy.py", gallery, tmp_path / "model.pth")
-    early = CropInferencer(path, gallery=gallery.folder, device="cpu")
-    photo = early.embed(np.full((48, 64, 3), 90, dtype=np.uint8))
+def test_a_model_that_fuses_early_says_so_and_answers_without(cropper, embedding, monkeypatch):
+    monkeypatch.setattr(cropper.model, "fuse_before_encoder", True)
     with pytest.raises(AttentionUndefinedError, match="before the encoder"):
-        early.answer(photo, attention=True)
-    assert early.answer(photo).attention is None
+        cropper.answer(embedding, attention=True)
+    assert cropper.answer(embedding).attention is None

@@ -74,7 +74,7 @@ def _count_steps(writer, die_at):
 def main():
     root, tries = Path(sys.argv[1]), int(sys.argv[2])
     PIL.Image.init()
-    put_in_place(sys.modules.__setitem__)
+    put_in_place()
     make = contact_sheet.ContactSheet.__init__
     contact_sheet.ContactSheet.__init__ = lambda self, *args: make(self, *args, rows_per_page=4)
     _, steps = child(root / "whole")

@@ -100,7 +100,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
 def test_a_checkpoint_is_asked_for(monkeypatch, capsys):
     monkeypatch.delenv("PROCROP_CHECKPOINT", raising=False)
     assert main(["crop", "photo.jpg", "--out", "x"]) == 2
-    assert "--checkpoint FILE" in capsys.readouterr().err
+    assert "name a trained checkpoint" in capsys.readouterr().err
 
 
 def test_the_environment_names_a_checkpoint(tmp_path, monkeypatch):

@@ -19,14 +19,14 @@ ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
 import sys
 from half_cropper import put_in_place, run
-put_in_place(sys.modules.__setitem__)
+put_in_place()
 sys.exit(run(*sys.argv[1:]))
 """
 # the same by a user whom modes stop; a first run, elsewhere, imports what this user may not read
 POWERLESS = """
 import contextlib, os, sys, tempfile
 from half_cropper import put_in_place, run
-put_in_place(sys.modules.__setitem__)
+put_in_place()
 with tempfile.TemporaryDirectory() as elsewhere, open(os.devnull, "w") as nowhere:
     with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         run(sys.argv[1], "--out", elsewhere, *sys.argv[4:])
