@@ -1,5 +1,7 @@
 """The command around a cropper that is a stand-in: what it writes, what it refuses."""
 
+import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from half_cropper import HalfCropper, draw_photo, read_lines, run, stand_in
 from PIL import Image
 
 from procrop.apis.cli import main
+from procrop.apis.cropping import command
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -125,3 +128,20 @@ def test_the_tool_is_the_same_command():
         [sys.executable, "tools/crop.py"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and "--out" in done.stderr
+
+
+def test_the_page_names_the_options_there_are():
+    options = {
+        word for action in _parser()._actions for word in action.option_strings if word.startswith("--")
+    }
+    page = (ROOT / "docs" / "crop_command.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", page))
+    assert named <= options
+    rest = {"--help", "--device", "--import", "--query-encoder", "--text-encoder", "--sheet"}
+    assert options - named == rest  # the other pages' and what the help says in full
+
+
+def _parser():
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return parser
