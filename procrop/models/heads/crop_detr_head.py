@@ -220,8 +220,7 @@ class CropDETRHead(BaseCropHead):
         """All N crops of each photo, best first; ties go by query. Boxes are clipped to the upright original
         photo, at least one pixel wide and high. A query without a finite score or box scores 0 with the whole
         photo as its box."""
-        logits, boxes = self(features)
-        scores, boxes = _scored_boxes(logits[-1], boxes[-1])
+        scores, boxes = self.predictions(features)
         results = []
         for score, box, sample in zip(scores, boxes, data_samples, strict=True):
             score, order = score.sort(descending=True, stable=True)
@@ -243,8 +242,16 @@ class CropDETRHead(BaseCropHead):
             Tensor: (B, M) float, finite and at least 0; larger is better, comparable within one photo. A query without
             a finite score or box has no vote, and a given box that is not finite gets none.
         """
-        logits, predicted = self(features)
-        scores, voters = _scored_boxes(logits[-1], predicted[-1])
+        return self.vote(boxes, *self.predictions(features))
+
+    def predictions(self, features: CropFeatures) -> tuple[Tensor, Tensor]:
+        """Scores (B, N) in [0, 1] and boxes (B, N, 4), normalised xyxy of the unpadded photo, by query. What is not
+        finite scores 0, with the whole photo as its box."""
+        logits, boxes = self(features)
+        return _scored_boxes(logits[-1], boxes[-1])
+
+    def vote(self, boxes: Tensor, scores: Tensor, voters: Tensor) -> Tensor:
+        """:meth:`score_boxes` with the :meth:`predictions` at hand: scores (B, N) and boxes (B, N, 4) of the voters."""
         iou = bbox_overlaps(bbox_cxcywh_to_xyxy(boxes.float()), voters).nan_to_num(nan=0.0)
         return torch.einsum("bmn,bn->bm", iou.pow(self.vote_gamma), scores)
 

@@ -119,6 +119,10 @@ class ReferenceEncoder(BaseModule):
         batch = ReferenceBatch(references, like)
         if batch.num_slots == 0 and not self.training:
             return None
+        return self.project(batch)
+
+    def project(self, batch: ReferenceBatch) -> TokenSet:
+        """Project references that are stacked already; without any the set is empty. See :meth:`forward`."""
         sets = []
         if self.what != "annotation":
             sets.append(self._image_tokens(batch))
