@@ -1,5 +1,6 @@
 """A cropper small enough to be checked by hand, and checkpoints of it as the training writes them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,33 +17,60 @@ class TinyCropper(BaseModel):
     """Predicts N boxes that grow from the middle of the photo; the score falls with the box.
 
     With references, the first box's score is the first reference's similarity / 2, so a test sees what arrived.
+    ``seen`` lists sample and pixels of every answer, ``embedded`` counts the photos that passed the backbone.
     """
 
     def __init__(self, num_queries=4, spoil=""):
         super().__init__(data_preprocessor=dict(type="mmdet.DetDataPreprocessor", mean=[0] * 3, std=[1] * 3))
-        self.bbox_head = nn.Module()
-        self.bbox_head.num_queries = num_queries
+        self.bbox_head = TinyHead(num_queries, spoil)
         self.scale = nn.Parameter(torch.ones(()))
-        self.spoil = spoil
         self.seen = []
+        self.embedded = 0
+
+    def embed_photo(self, inputs, data_samples):
+        assert not self.training
+        self.embedded += len(inputs)
+        return TinyFeatures(inputs)
+
+    def fuse_photo(self, photo, data_samples):
+        self.seen.extend(zip(data_samples, photo.feature_map, strict=True))
+        return TinyFeatures(photo.feature_map, self.scale)
 
     def forward(self, inputs, data_samples=None, mode="tensor"):
-        assert mode == "predict" and not self.training
-        for sample, photo in zip(data_samples, inputs, strict=True):
-            self.seen.append((sample, photo))
-            sample.pred_instances = self._crops(sample)
+        assert mode == "predict"
+        features = self.fuse_photo(self.embed_photo(inputs, data_samples), data_samples)
+        for sample, crops in zip(data_samples, self.bbox_head.predict(features, data_samples), strict=True):
+            sample.pred_instances = crops
         return data_samples
 
-    def _crops(self, sample):
+
+@dataclass
+class TinyFeatures:
+    feature_map: torch.Tensor
+    scale: torch.Tensor | None = None
+
+
+class TinyHead(nn.Module):
+    def __init__(self, num_queries, spoil):
+        super().__init__()
+        self.num_queries, self.spoil = num_queries, spoil
+
+    def predict(self, features, data_samples):
+        return [self._crops(sample, features.scale) for sample in data_samples]
+
+    def score_boxes(self, features, boxes):
+        """The share of the photo outside the box: small boxes are good."""
+        return 1 - boxes[..., 2] * boxes[..., 3]
+
+    def _crops(self, sample, scale):
         if self.spoil == "memory":
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         if self.spoil == "bug":
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
         height, width = sample.ori_shape
-        count = self.bbox_head.num_queries
-        half = self.scale * torch.arange(1, count + 1) / (2 * count)
+        half = scale * torch.arange(1, self.num_queries + 1) / (2 * self.num_queries)
         boxes = torch.stack([0.5 - half, 0.5 - half, 0.5 + half, 0.5 + half], 1)
-        scores = 0.9 - 0.1 * torch.arange(count)
+        scores = 0.9 - 0.1 * torch.arange(self.num_queries)
         if "references" in sample:
             scores[0] = sample.references.scores[0] / 2
         if self.spoil == "nan":

@@ -5,6 +5,7 @@ from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
 from torch import Tensor, nn
 
 from procrop.models.heads import BaseCropHead, CropDETRHead, CropFeatures, GridAnchorHead
+from procrop.models.heads.crop_detr_head import scored_boxes
 from procrop.structures import TokenSet, gaic_grid_anchors
 
 from . import graph_tensors as tensors
@@ -37,7 +38,8 @@ class DETRGraph(nn.Module):
         self.score_boxes = VoteGraph(head, self.outputs)
 
     def forward(self, features: CropFeatures) -> tuple[Tensor, ...]:
-        scores, boxes = self.head.predictions(features)
+        logits, boxes = self.head(features)
+        scores, boxes = scored_boxes(logits[-1], boxes[-1])
         return boxes, scores
 
 
@@ -46,11 +48,11 @@ class VoteGraph(nn.Module):
 
     def __init__(self, head: CropDETRHead, predictions: tuple[tensors.GraphTensor, ...]) -> None:
         super().__init__()
-        self.vote = head.vote
+        self.overlaps = head.overlaps
         self.inputs = (tensors.CANDIDATES, *predictions)
 
     def forward(self, candidates: Tensor, boxes: Tensor, scores: Tensor) -> Tensor:
-        return self.vote(bbox_xyxy_to_cxcywh(candidates), scores, boxes)
+        return torch.einsum("bmn,bn->bm", self.overlaps(bbox_xyxy_to_cxcywh(candidates), boxes), scores)
 
 
 class GridGraph(nn.Module):

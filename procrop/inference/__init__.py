@@ -5,9 +5,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "attention": ["AttentionUndefinedError", "record_attention", "why_no_attention"],
         "crop_inferencer": ["CropInferencer"],
+        "crop_request": ["CropRequest", "ReferenceChoice"],
         "crop_result": ["CropResult", "Reference"],
         "live_references": ["GalleryMismatchError", "LiveReferences"],
+        "reference_attention": ["ReferenceAttention"],
         "live_text": ["LiveText", "PhotoText", "TextMismatchError"],
+        "photo_embedding": ["PhotoEmbedding", "PhotoRejected"],
     },
 )

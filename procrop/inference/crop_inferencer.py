@@ -2,26 +2,32 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
 from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
+from procrop.inference.checkpoint_parts import (
+    ReferenceSettings,
+    live_text,
+    pick_device,
+    reads_text,
+    recorded,
+)
 from procrop.inference.checkpoint_pipeline import split_pipeline
-from procrop.inference.crop_result import CropResult, Reference
-from procrop.inference.live_references import LiveReferences, open_gallery
-from procrop.inference.live_text import LiveText, NotFiniteError, PhotoText, clean_caption, open_text
-from procrop.io import PhotoError, read_photo
+from procrop.inference.crop_answer import answer_photo
+from procrop.inference.crop_request import CropRequest, ReferenceChoice
+from procrop.inference.crop_result import CropResult
+from procrop.inference.live_text import PhotoText, clean_caption
+from procrop.inference.look_ahead import look_ahead
+from procrop.inference.photo_embedding import PhotoEmbedding, PhotoRejected, rejecting
+from procrop.inference.photo_intake import PHOTO_TYPES, Photo, TakenPhoto, numbered_name, take_photo
 from procrop.registry import MODELS, TRANSFORMS
-from procrop.structures import CropDataSample
-
-Photo = str | os.PathLike | np.ndarray
 
 
 class CropInferencer:
@@ -29,8 +35,9 @@ class CropInferencer:
 
     .. code-block:: text
 
-        photo ─► LoadPhoto ─► gallery search (K references) ─► rest of the test pipeline ─► model ─► CropResult
-          └────► caption, given or generated ─► text tokens ─────────┘
+        photo ─► test pipeline ─► embed_photo (image backbone, encoder) ─► PhotoEmbedding        embed
+        PhotoEmbedding ─► gallery search (K references), text tokens ─► fusion ─► head
+                                                       CropResult ◄─ selection ◄──┘             answer
 
     The checkpoint is all it takes: it holds the merged config and says which encoder its gallery must come from, and
     which one makes its text tokens. A model without retrieval works the same, with no gallery; so does a model without
@@ -61,7 +68,9 @@ class CropInferencer:
         cropper = CropInferencer("work_dirs/quickstart/train/epoch_12.pth")
         for result in cropper(["holiday.jpg", "portrait.png"], top_k=1):
             print(result.path, result.boxes, result.rejected)
-        (steered,) = cropper("holiday.jpg", caption="the dog and the boat")
+        embedding = cropper.embed("holiday.jpg")  # the image backbone runs once
+        square = cropper.answer(embedding, CropRequest(ratio="1:1"))
+        steered = cropper.answer(embedding, CropRequest(caption="the dog and the boat"))
     """
 
     def __init__(
@@ -75,70 +84,257 @@ class CropInferencer:
         text_encoder: Mapping[str, Any] | None = None,
     ) -> None:
         self.checkpoint = os.fspath(checkpoint)
-        self.device = _pick_device(device)
+        self.device = pick_device(device)
         loaded = load_checkpoint_file(checkpoint)
         self.cfg = checkpoint_config(loaded, self.checkpoint)
         parts = split_pipeline(self.cfg, self.checkpoint)
-        self.references = _live_references(
-            parts.references, gallery, k, loaded, self.checkpoint, str(self.device), query_encoder
+        self._settings = ReferenceSettings(
+            parts.references,
+            recorded(loaded, "retrieval"),
+            self.checkpoint,
+            str(self.device),
+            k,
+            query_encoder,
         )
+        self.references = self._settings.open(gallery)
         with DefaultScope.overwrite_default_scope("procrop"):
             self.model = MODELS.build(self.cfg.model)
-            built = [TRANSFORMS.build(step) for step in parts.steps]
-        if self.references is not None:
-            kinds = [type(step).__name__ for step in built]
-            built.insert(
-                kinds.index("LoadPhoto") + 1, self.references
-            )  # it searches with the photo as loaded
-        self.pipeline = Compose(built)
+            self.pipeline = Compose([TRANSFORMS.build(step) for step in parts.steps])
+        if not hasattr(self.model, "embed_photo"):
+            raise ValueError(
+                f"{self.checkpoint}: its {type(self.model).__name__} is no cropper: embed_photo and fuse_photo, as "
+                "ProCrop has them, are missing"
+            )
         load_weights(self.model, loaded, strict=True, name=self.checkpoint)
         self.model.to(self.device).eval()
-        trained = _recorded(loaded, "text")
-        self._reads_text = _reads_text(self.model) and (trained or parts.text) is not None
-        self.text = self._live_text(text, trained, text_encoder)
+        trained = recorded(loaded, "text")
+        self._reads_text = reads_text(self.model) and (trained or parts.text) is not None
+        self.text = live_text(
+            self._reads_text, text, trained, text_encoder, self.checkpoint, str(self.device)
+        )
 
     @property
     def num_queries(self) -> int | None:
         """Crops the model predicts per photo, where its head says so."""
         return getattr(getattr(self.model, "bbox_head", None), "num_queries", None)
 
-    def __call__(
-        self,
-        photos: Sequence[Photo] | Photo,
-        top_k: int = 3,
-        caption: str | None = None,
-        captions: Sequence[str | None] | None = None,
-    ) -> Iterator[CropResult]:
-        """Crop photos one after the other; each result comes as soon as it is there.
+    def use_gallery(self, folder: str | os.PathLike | None) -> None:
+        """Take references from another gallery from now on, for photos that are embedded already too.
 
         Args:
-            photos: files, or (H, W, 3) uint8 RGB arrays of upright photos, or one of them.
-            top_k: crops per photo.
-            caption: what the crops are to show, for all photos; by default what the caption model writes.
-            captions: the same photo by photo; where one is None, ``caption`` counts.
-
-        Returns:
-            An iterator over one result per photo, in order. A photo that cannot be read or is too large for the
-            device gives a result with ``rejected`` set, and the next one follows.
+            folder: the gallery; None takes that of the training.
 
         Raises:
-            ValueError: ``top_k`` is below 1 or above what the model predicts, a caption is empty or meets a model
-                without text, or the numbers of photos and captions differ.
+            GalleryMismatchError: the gallery is missing or was made by another encoder; the one before stays.
+            ValueError: the model works without references.
         """
-        self.check_top_k(top_k)
-        if isinstance(photos, str | os.PathLike | np.ndarray):
+        if self._settings.training is None:
+            raise ValueError(f"{self.checkpoint}: this model works without references; leave the gallery out")
+        self.references = self._settings.open(folder, before=self.references)
+
+    def embed(
+        self,
+        photo: Photo,
+        path: str | os.PathLike | None = None,
+        caption: str | None = None,
+        name: str | None = None,
+    ) -> PhotoEmbedding:
+        """Run the image backbone, and whatever else depends on the photo alone.
+
+        Args:
+            photo: a file, an (H, W, 3) uint8 RGB array of an upright photo, or a PIL image.
+            path: the file that a photo in memory came from: it becomes the result's path, and keeps a gallery photo
+                from being its own reference.
+            caption: what the crops are to show; by default what the caption model writes. A request can say otherwise.
+            name: path of the result where there is no file.
+
+        Raises:
+            PhotoRejected: the photo cannot be read, or cannot be cropped.
+            ValueError: the caption is empty, or the model works without text.
+        """
+        self.check_captions([caption])
+        return self._embed(take_photo(photo, path, name), caption)
+
+    @torch.no_grad()
+    def _embed(self, taken: TakenPhoto, caption: str | None) -> PhotoEmbedding:
+        height, width = taken.pixels.shape[:2]
+        name, size = taken.name, (width, height)
+        results = dict(photo=taken.pixels, img_path=taken.path, img_id=name, source_id=name)
+        with rejecting(name, size, self.device):
+            text = None if self.text is None else self.text.read(taken.pixels, caption)
+            query = None
+            if self.references is not None:
+                query = self.references.embed(taken.pixels, taken.path)
+            data = self.pipeline(results)
+            batch = dict(inputs=[data["inputs"]], data_samples=[data["data_samples"]])
+            batch = self.model.data_preprocessor(batch, False)
+            features = self.model.embed_photo(batch["inputs"], batch["data_samples"])
+        return PhotoEmbedding(name, size, taken.pixels, features, batch["data_samples"][0], text, query)
+
+    def answer(
+        self, embedding: PhotoEmbedding, request: CropRequest | None = None, attention: bool = False
+    ) -> CropResult:
+        """Crop an embedded photo; the image backbone does not run.
+
+        Args:
+            embedding: of this inferencer's :meth:`embed`.
+            request: what is asked for.
+            attention: whether to measure what the crops attend to.
+
+        Returns:
+            The crops, or a result with ``rejected`` where the photo has none for this request.
+
+        Raises:
+            ValueError: as for :meth:`check`.
+        """
+        request = request or CropRequest()
+        self._check_answer(request)
+        if request.caption is not None:
+            self.check_captions([request.caption])
+        try:
+            with rejecting(embedding.path, embedding.size, self.device):
+                text = self._text(embedding, request.caption)
+                return answer_photo(self.model, self.references, embedding, text, request)
+        except PhotoRejected as rejection:
+            return rejection.result()
+
+    def _text(self, embedding: PhotoEmbedding, caption: str | None) -> PhotoText | None:
+        """The text of a request: that of the embedding, unless another caption is given."""
+        text = embedding.text
+        if caption is None or (text is not None and text.caption == clean_caption(caption)):
+            return text
+        return self.text.read(embedding.photo, caption)
+
+    def crop(
+        self,
+        photo: Photo,
+        path: str | os.PathLike | None = None,
+        top_k: int | None = None,
+        name: str | None = None,
+        caption: str | None = None,
+        request: CropRequest | None = None,
+        attention: bool = False,
+    ) -> CropResult:
+        """Crop one photo.
+
+        Args:
+            photo: as for :meth:`embed`.
+            path: as for :meth:`embed`.
+            top_k: crops, in place of the request's.
+            name: as for :meth:`embed`.
+            caption: what the crops are to show, in place of the request's.
+            request: what is asked for.
+            attention: as for :meth:`answer`.
+
+        Returns:
+            The crops, or a result with ``rejected``.
+
+        Raises:
+            ValueError: as for :meth:`check`.
+        """
+        request = _merged(request, top_k, caption)
+        self.check(request)
+        try:
+            taken = take_photo(photo, path, name)
+        except PhotoRejected as rejection:
+            return rejection.result()
+        return self._crop(taken, request, attention)
+
+    def _crop(self, taken: TakenPhoto, request: CropRequest, attention: bool = False) -> CropResult:
+        try:
+            return self.answer(self._embed(taken, request.caption), request, attention)
+        except PhotoRejected as rejection:
+            return rejection.result()
+
+    def stream(
+        self, photos: Iterable[Photo], request: CropRequest | None = None, images: bool = True
+    ) -> Iterator[CropResult]:
+        """Crop the photos of any iterable, one after the other; the next one is read while one is cropped.
+
+        Args:
+            photos: as for :meth:`embed`, mixed at will. A generator is asked for a photo when there is room for it: it is
+                at most one ahead of the result in use.
+            request: what is asked for.
+            images: whether results keep their photo; without it a long list of results takes little memory.
+
+        Returns:
+            An iterator over one result per photo, in order. A photo that cannot be read or is too large for the device
+            gives a result with ``rejected`` set, and the next one follows. What the iterable raises comes behind the
+            results of the photos before. The reading stops with the iterator.
+
+        Raises:
+            ValueError: as for :meth:`check`, before any photo.
+        """
+        request = request or CropRequest()
+        self.check(request)
+        return self._stream(zip(photos, repeat(request)), images)  # noqa: B905
+
+    def _stream(self, asked: Iterable[tuple[Photo, CropRequest]], images: bool) -> Iterator[CropResult]:
+        def take(item: tuple[int, tuple[Photo, CropRequest]]) -> tuple[TakenPhoto | CropResult, CropRequest]:
+            number, (photo, request) = item
+            try:
+                return take_photo(photo, name=numbered_name(photo, number)), request
+            except PhotoRejected as rejection:
+                return rejection.result(), request
+
+        for taken, request in look_ahead(enumerate(asked), take):
+            result = taken if isinstance(taken, CropResult) else self._crop(taken, request)
+            yield result if images else replace(result, image=None)
+
+    def __call__(
+        self,
+        photos: Iterable[Photo] | Photo,
+        top_k: int | None = None,
+        caption: str | None = None,
+        captions: Sequence[str | None] | None = None,
+        request: CropRequest | None = None,
+        images: bool = True,
+    ) -> Iterator[CropResult]:
+        """As :meth:`stream`, for one photo too, and with a caption for each.
+
+        Args:
+            photos: one photo, or any iterable of them.
+            top_k: crops per photo, in place of the request's.
+            caption: what the crops are to show, for all photos; by default what the caption model writes.
+            captions: the same photo by photo; where one is None, ``caption`` counts.
+            request: what is asked for.
+            images: as for :meth:`stream`.
+
+        Returns:
+            As :meth:`stream`.
+
+        Raises:
+            ValueError: as for :meth:`check`, or the numbers of photos and captions differ.
+        """
+        request = _merged(request, top_k, caption)
+        if isinstance(photos, PHOTO_TYPES):
             photos = [photos]
         if captions is None:
-            self.check_captions([caption])
-            return self._results(zip(photos, repeat(caption)), top_k)  # noqa: B905
-        if isinstance(captions, str) or len(captions) != len(photos):
+            return self.stream(photos, request, images)
+        if isinstance(captions, str) or not hasattr(photos, "__len__") or len(captions) != len(photos):
+            number = len(photos) if hasattr(photos, "__len__") else "listed"
             raise ValueError(
-                f"captions is a list with a caption or None for each of the {len(photos)} photos; "
+                f"captions is a list with a caption or None for each of the {number} photos; "
                 "caption is one for all of them"
             )
-        each = [caption if own is None else own for own in captions]
-        self.check_captions(each if caption is None else [caption, *each])
-        return self._results(zip(photos, each, strict=True), top_k)
+        self._check_answer(request)
+        each = [request.caption if own is None else own for own in captions]
+        self.check_captions(each if request.caption is None else [request.caption, *each])
+        requests = [replace(request, caption=own) for own in each]
+        return self._stream(zip(photos, requests, strict=True), images)
+
+    def check(self, request: CropRequest) -> None:
+        """Raise a ValueError, before any photo, if the model cannot give what is asked for, or the request contradicts
+        itself."""
+        self._check_answer(request)
+        self.check_captions([request.caption])
+
+    def _check_answer(self, request: CropRequest) -> None:
+        self.check_top_k(request.top_k)
+        if self.references is not None:
+            self.references.check(request.references)
+        elif request.references != ReferenceChoice():
+            raise ValueError(f"{self.checkpoint}: this model works without references; choose none")
 
     def check_top_k(self, top_k: int) -> None:
         """Raise a ValueError if the model cannot give ``top_k`` crops."""
@@ -161,170 +357,10 @@ class CropInferencer:
         if len(given) < len(captions):
             self.text.writes_captions  # noqa: B018 (missing weights are an error before any photo)
 
-    def _results(self, photos: Iterable[tuple[Photo, str | None]], top_k: int) -> Iterator[CropResult]:
-        for number, (photo, caption) in enumerate(photos):
-            if isinstance(photo, np.ndarray):
-                yield self.crop(photo, None, top_k, f"array {number}", caption)
-                continue
-            try:
-                pixels = read_photo(photo)
-            except PhotoError as error:
-                yield CropResult(os.fspath(photo), rejected=error.reason)
-                continue
-            yield self.crop(pixels, photo, top_k, caption=caption)
 
-    @torch.no_grad()
-    def crop(
-        self,
-        photo: np.ndarray,
-        path: str | os.PathLike | None = None,
-        top_k: int = 3,
-        name: str = "array",
-        caption: str | None = None,
-    ) -> CropResult:
-        """Crop one photo that is already in memory.
-
-        Args:
-            photo: (H, W, 3) uint8 RGB, upright.
-            path: the file it came from: it becomes the result's path, and keeps a gallery photo from being its own
-                reference.
-            top_k: crops.
-            name: path of the result where there is no file.
-            caption: what the crops are to show; by default what the caption model writes.
-
-        Raises:
-            ValueError: the caption is empty, or the model works without text.
-        """
-        self.check_captions([caption])
-        name = name if path is None else os.fspath(path)
-        fault = _fault(photo)
-        if fault:
-            return CropResult(name, rejected=fault)
-        height, width = photo.shape[:2]
-        results = dict(photo=photo, img_path=None if path is None else name, img_id=name, source_id=name)
-        try:
-            text = None if self.text is None else self.text.read(photo, caption)
-            sample = self._predict(results, text)
-        except cv2.error:  # a side that rounds to no pixel at the model's input size
-            return CropResult(
-                name, (width, height), rejected=f"{width} x {height} pixels are too narrow a strip"
-            )
-        except NotFiniteError as error:
-            return CropResult(name, (width, height), rejected=str(error))
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            reason = f"{width} x {height} pixels are too many for the memory of {self.device}"
-            return CropResult(name, (width, height), rejected=reason)
-        boxes, scores = _best(sample, (width, height), top_k)
-        if not len(boxes):
-            return CropResult(
-                name, (width, height), rejected="the model gave no usable crop (NaN or no area)"
-            )
-        said = {} if text is None else dict(caption=text.caption, caption_source=text.source)
-        return CropResult(name, (width, height), boxes, scores, self._used(sample), **said)
-
-    def _predict(self, results: dict[str, Any], text: PhotoText | None) -> CropDataSample:
-        """The model's answer for one photo, given as a pipeline takes it."""
-        if text is not None:  # the keys of LoadTextTokens
-            results = {**results, "caption": text.caption, "text_tokens": text.tokens}
-        data = self.pipeline(results)
-        batch = {"inputs": [data["inputs"]], "data_samples": [data["data_samples"]]}
-        return self.model.test_step(batch)[0]
-
-    def _live_text(
-        self, wanted: bool | None, trained: Mapping[str, Any] | None, encoder: Mapping[str, Any] | None
-    ) -> LiveText | None:
-        if not self._reads_text:
-            for given, what in ((wanted, "text=True"), (encoder is not None, "the text encoder")):
-                if given:
-                    raise ValueError(f"{self.checkpoint}: this model works without text; leave {what} out")
-            return None
-        if wanted is False:
-            if encoder is not None:
-                raise ValueError(
-                    "text=False switches the text off; leave the text encoder out, or text=False"
-                )
-            return None
-        return open_text(trained, encoder, self.checkpoint, str(self.device))
-
-    def _used(self, sample: CropDataSample) -> list[Reference]:
-        """List the references that the model saw."""
-        if self.references is None or "references" not in sample:
-            return []
-        gallery, seen = self.references.gallery, sample.references
-        present = ~seen.mask.cpu().numpy()
-        ids, scores = seen.ids.cpu().numpy()[present], seen.scores.cpu().numpy()[present]
-        return [
-            Reference(int(i), str(gallery.names[i]), float(score), os.fspath(gallery.photo_path(int(i))))
-            for i, score in zip(ids, scores, strict=True)
-        ]
-
-
-def _pick_device(name: str | None) -> torch.device:
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"{name!r} is no device; use cpu, cuda or cuda:<number>") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"there is no device {name!r}: {torch.cuda.device_count()} GPUs can be used; leave the device out"
-        )
-    return device
-
-
-def _live_references(
-    settings: Mapping[str, Any] | None,
-    gallery: str | os.PathLike | None,
-    k: int | None,
-    loaded: Mapping[str, Any],
-    checkpoint: str,
-    device: str,
-    query_encoder: str | os.PathLike | None,
-) -> LiveReferences | None:
-    if settings is None:
-        for given, what in ((gallery, "gallery"), (query_encoder, "query encoder")):
-            if given is not None:
-                raise ValueError(f"{checkpoint}: this model works without references; leave the {what} out")
-        return None
-    folder = settings["gallery"] if gallery is None else gallery
-    opened = open_gallery(folder, _recorded(loaded, "retrieval"), checkpoint)
-    k = settings.get("k", 10) if k is None else k
-    return LiveReferences(opened, folder, k, settings.get("what", "image"), device, query_encoder)
-
-
-def _recorded(loaded: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
-    """What a checkpoint records of the encoder of its training's references or text."""
-    own = (loaded.get("meta") or {}).get("procrop") or {}
-    return own.get(what)
-
-
-def _reads_text(model: torch.nn.Module) -> bool:
-    """Whether text would reach anything: a cropper with named contexts has to have one for it."""
-    contexts = getattr(model, "context_encoders", None)
-    return contexts is None or "text_tokens" in contexts
-
-
-def _fault(photo: np.ndarray) -> str | None:
-    """Say why an array cannot be a photo, if it cannot."""
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
-        return f"a photo in memory is an (H, W, 3) uint8 RGB array, this is {photo.dtype} {photo.shape}"
-    return None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch raises a type of its own on a GPU, and a plain RuntimeError on a CPU
-    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "allocate memory" in str(error)
-
-
-def _best(sample: CropDataSample, size: tuple[int, int], top_k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first ``top_k`` crops with finite numbers and an area, clipped to the photo: (n, 4) and (n,) float64."""
-    boxes = sample.pred_instances.bboxes.detach().cpu().numpy().astype(np.float64)
-    scores = sample.pred_instances.scores.detach().cpu().numpy().astype(np.float64)
-    boxes = np.clip(boxes, 0, [*size, *size])
-    good = np.isfinite(scores) & np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    boxes, scores = boxes[good], scores[good]
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    return boxes[order], scores[order]
+def _merged(request: CropRequest | None, top_k: int | None, caption: str | None) -> CropRequest:
+    """A request with what is given beside it in its place."""
+    given = dict(top_k=top_k, caption=caption)
+    return replace(
+        request or CropRequest(), **{key: value for key, value in given.items() if value is not None}
+    )

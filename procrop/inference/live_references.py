@@ -1,18 +1,25 @@
-"""References of a photo that no neighbour table knows: searched in the gallery when the photo comes."""
+"""References of a photo that no neighbour table knows: searched in the gallery when they are asked for."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from mmengine.structures import InstanceData
 
-from procrop.datasets.transforms import LoadReferences
+from procrop.datasets.transforms.load_references import reference_fields
+from procrop.datasets.transforms.pack import pack_references
+from procrop.inference.crop_request import ReferenceChoice
+from procrop.io import sha256_file
 from procrop.retrieval.own_photos import own_photo_ids
 
 if (
     TYPE_CHECKING
 ):  # imported when a gallery is opened: a model without references needs neither FAISS nor its friends
+    from procrop.retrieval.backbones.base import Embeddings
     from procrop.retrieval.gallery import Gallery
 
 
@@ -20,20 +27,49 @@ class GalleryMismatchError(ValueError):
     """A gallery that the checkpoint's model cannot read; the message says how to make one that it can."""
 
 
-class LiveReferences(LoadReferences):
-    """Stands in a pipeline where LoadReferences stood in training, and searches instead of looking up.
+@dataclass(frozen=True, eq=False)
+class ReferenceQuery:
+    """What galleries are searched with for one photo.
+
+    Attributes:
+        encoder: fingerprint of the encoder that made the embeddings.
+        embeddings: a batch of one.
+        path: the photo's file, or None.
+        sha256: of that file.
+    """
+
+    encoder: str
+    embeddings: "Embeddings"
+    path: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FoundReferences:
+    """The references of one photo.
+
+    Attributes:
+        ids: (n,) int64; one that counts twice is there twice.
+        scores: (n,) float32 similarities.
+        fields: the same as the model takes them, ``CropDataSample.references``, with tokens.
+        notes: what was asked for and could not be.
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+    fields: InstanceData
+    notes: tuple[str, ...] = ()
+
+
+class LiveReferences:
+    """Stands at inference where LoadReferences stood in training, and searches instead of looking up.
 
     A photo that lies in the gallery itself is never its own reference, nor is anything of its source. It is recognised
     by its place and by its content (SHA-256 of the file), so a copy under another name is too.
 
-    Required keys: ``img`` (H, W, 3) uint8 RGB as LoadPhoto leaves it, ``img_path``.
-
-    Added keys: those of LoadReferences.
-
     Args:
         gallery: the open gallery.
-        folder: its folder, for messages.
-        k: references per photo.
+        k: references per photo where a request does not say.
         what: "image", "annotation" or "both", as in training.
         device: where the encoder runs.
         query_encoder: a distilled encoder to search with in place of the gallery's own, which is then not built.
@@ -42,38 +78,118 @@ class LiveReferences(LoadReferences):
     def __init__(
         self,
         gallery: "Gallery",
-        folder: str | os.PathLike,
         k: int,
         what: str = "image",
         device: str = "cpu",
         query_encoder: str | os.PathLike | None = None,
     ) -> None:
-        super().__init__(gallery=os.fspath(folder), table="searched live", k=k, what=what)
-        self.gallery = gallery
+        check_count(k)
+        self.gallery, self.k, self.what = gallery, k, what
+        self._rows: dict[str, int] | None = None
         # made now: an encoder that does not fit is an error before any photo
         if query_encoder is None:
             self.gallery.backbone(device)
         else:
             self.gallery.use_query_encoder(query_encoder, device)
-        self._found = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
 
-    def transform(self, results: dict) -> dict:
-        """Search the photo's neighbours and add them to the sample."""
-        keys = self.gallery.query_keys([results["img"]])
-        ids, scores = self.gallery.search_keys(keys, self.k, self._own_ids(results["img_path"]))
-        self._found = ids[0], scores[0]
-        return super().transform(results)
+    def embed(self, photo: np.ndarray, path: str | None = None) -> ReferenceQuery:
+        """Encode a photo (H, W, 3) uint8 RGB for the search.
 
-    def lookup(self, query_id: str, k: int) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG002
-        """Answer as a neighbour table would: ids (<= k,) int64 and scores float32 of the photo just searched."""
-        return self._found[0][:k], self._found[1][:k]
+        Args:
+            photo: the photo.
+            path: its file, by which it is recognised in galleries.
+        """
+        encoder = self.gallery.query_encoder
+        sha256 = None if path is None else sha256_file(path)
+        return ReferenceQuery(encoder.fingerprint, encoder.encode([photo]), path, sha256)
 
-    def _open(self) -> tuple[Any, Any]:
-        return self.gallery, self
+    def check(self, choice: ReferenceChoice) -> None:
+        """Raise a ValueError if the choice contradicts itself or names a photo that the gallery does not hold."""
+        slots = self.k if choice.k is None else choice.k
+        check_count(slots)
+        for name in (*choice.pinned, *choice.banned, *choice.weights):
+            self._id(name)
+        if len(choice.pinned) > slots:
+            raise ValueError(
+                f"{len(choice.pinned)} references are pinned, but k={slots}; pin fewer, or raise k"
+            )
+        both = [name for name in choice.pinned if name in choice.banned]
+        if both:
+            raise ValueError(f"{both[0]!r} is pinned and banned; choose one of them")
+        for name, weight in choice.weights.items():
+            if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
+                raise ValueError(
+                    f"the weight of {name!r} is how often it counts, 0, 1, 2, ...; got {weight!r}"
+                )
 
-    def _own_ids(self, path: str | None) -> np.ndarray:
+    def find(self, query: ReferenceQuery, choice: ReferenceChoice) -> FoundReferences:
+        """The pinned references, then the nearest.
+
+        Args:
+            query: of :meth:`embed`, of this gallery or another one of the same encoder.
+            choice: how many and which, see :class:`ReferenceChoice`.
+
+        Raises:
+            ValueError: as for :meth:`check`.
+        """
+        from procrop.retrieval.query_encoder import indexed_keys
+
+        self.check(choice)
+        slots = self.k if choice.k is None else choice.k
+        keys = indexed_keys(self.gallery, query.embeddings)
+        own = self._own_ids(query)
+        pinned = self._ids(choice.pinned)
+        notes = tuple(
+            f"{self.gallery.names[i]} is not pinned: it is the photo itself, or of its source"
+            for i in pinned[np.isin(pinned, own)]
+        )
+        pinned = pinned[~np.isin(pinned, own)]
+        left_out = np.concatenate([own, pinned, self._ids(choice.banned)])
+        near, near_scores = self.gallery.index.search(keys, slots - len(pinned), left_out)
+        ids = np.concatenate([pinned, near[0]])
+        scores = np.concatenate([self._similarities(keys, pinned), near_scores[0]])
+        counts = np.ones(len(ids), dtype=np.int64)
+        for name, weight in choice.weights.items():
+            counts[ids == self._id(name)] = weight
+        ids, scores = np.repeat(ids, counts), np.repeat(scores, counts)
+        fields = reference_fields(self.gallery, ids, scores, max(slots, len(ids)), self.what)
+        return FoundReferences(ids, scores, pack_references(fields), notes)
+
+    def _similarities(self, keys: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """Similarities (n,) float32 of the query to gallery photos, as the search would give them."""
+        others = np.setdiff1d(np.arange(len(self.gallery)), ids)
+        found, scores = self.gallery.index.search(keys, len(ids), others)
+        by_id = dict(zip(found[0].tolist(), scores[0], strict=True))
+        return np.array([by_id[i] for i in ids.tolist()], dtype=np.float32)
+
+    def _own_ids(self, query: ReferenceQuery) -> np.ndarray:
         """Ids (n,) int64 of the gallery photos that are the photo itself or of its source."""
-        return np.zeros(0, dtype=np.int64) if path is None else own_photo_ids(self.gallery, path)
+        if query.path is None:
+            return np.zeros(0, dtype=np.int64)
+        return own_photo_ids(self.gallery, query.path, query.sha256)
+
+    def _ids(self, names: Sequence[str]) -> np.ndarray:
+        return np.array([self._id(name) for name in dict.fromkeys(names)], dtype=np.int64)
+
+    def _id(self, name: str) -> int:
+        if self._rows is None:
+            self._rows = {known: row for row, known in enumerate(self.gallery.names)}
+        row = self._rows.get(name)
+        if row is None:
+            near = get_close_matches(str(name), self._rows, 3, 0.5)
+            remedy = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else f"its photos are named like {self.gallery.names[0]}"
+            )
+            raise ValueError(f"{self.gallery.folder}: no photo {name!r} in this gallery; {remedy}")
+        return row
+
+
+def check_count(k: int) -> None:
+    """Raise a ValueError if ``k`` is no number of references."""
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ValueError(f"k, the number of references, must be a whole number of at least 1, got {k!r}")
 
 
 def open_gallery(folder: str | os.PathLike, trained: Mapping[str, Any] | None, checkpoint: str) -> "Gallery":

@@ -83,22 +83,42 @@ def read_photo(
         PhotoError: the file is missing, unreadable, no image, truncated, damaged or too large.
     """
     with _opened(path) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            reason = f"{width} x {height} pixels are more than the limit of {max_pixels}"
-            raise PhotoError(path, reason, "scale it down, or raise max_pixels if you trust the file")
-        try:
-            image.load()
-            # asked after loading: Pillow turns TIFF files itself, and then drops their tag
-            orientation = _orientation(image)
-            rgb = _to_rgb(path, image, background)
-        except MemoryError:
-            reason = f"{width} x {height} pixels do not fit into memory"
-            raise PhotoError(path, reason, "scale the photo down") from None
-        except (
-            Exception
-        ) as error:  # OSError, SyntaxError, struct.error, EOFError, ... depending on the format
-            raise _damaged(path, error) from error
+        return upright_rgb(image, path, max_pixels, background)
+
+
+def upright_rgb(
+    image: Image.Image,
+    path: str | os.PathLike = "image",
+    max_pixels: int = 200_000_000,
+    background: tuple[int, int, int] = (255, 255, 255),
+) -> np.ndarray:
+    """The same of an image that Pillow has opened or made; the image stays as it is.
+
+    Args:
+        image: the image.
+        path: its file, or what to call it in messages.
+        max_pixels: as for :func:`read_photo`.
+        background: as for :func:`read_photo`.
+
+    Raises:
+        PhotoError: it is truncated, damaged, too large or has no pixel.
+    """
+    width, height = image.size
+    if not width or not height:
+        raise PhotoError(path, f"{width} x {height} pixels are no photo", "give an image with pixels")
+    if width * height > max_pixels:
+        reason = f"{width} x {height} pixels are more than the limit of {max_pixels}"
+        raise PhotoError(path, reason, "scale it down, or raise max_pixels if you trust the file")
+    try:
+        image.load()
+        # asked after loading: Pillow turns TIFF files itself, and then drops their tag
+        orientation = _orientation(image)
+        rgb = _to_rgb(path, image, background)
+    except MemoryError:
+        reason = f"{width} x {height} pixels do not fit into memory"
+        raise PhotoError(path, reason, "scale the photo down") from None
+    except Exception as error:  # OSError, SyntaxError, struct.error, EOFError, ... depending on the format
+        raise _damaged(path, error) from error
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
     return np.array(rgb, dtype=np.uint8, order="C")

@@ -27,7 +27,8 @@ from .gallery_format import (
 from .gallery_shards import read_shard_table
 from .gallery_verify import verify_gallery
 from .indexes.base import VectorIndex
-from .key_transforms import KeyTransform, build_key_transform, raw_keys, read_state
+from .key_transforms import KeyTransform, build_key_transform, read_state
+from .query_encoder import checked_query_encoder, indexed_keys
 
 # names, source ids or integer ids: one collection, or one per query
 Exclude = Iterable[str | int] | Sequence[Iterable[str | int]] | None
@@ -288,6 +289,12 @@ class Gallery:
             self._backbone, self._device = backbone, device
         return self._backbone
 
+    def take_encoder_of(self, other: "Gallery") -> None:
+        """Use the encoder that ``other`` has built already, if it made this gallery too, in place of building it."""
+        maker = "backbone_fingerprint"
+        if "_backbone" in other.__dict__ and other.manifest["extra"][maker] == self.manifest["extra"][maker]:
+            self._backbone, self._device = other._backbone, other._device
+
     def use_query_encoder(
         self, encoder: str | os.PathLike | RetrievalBackbone, device: str | None = None
     ) -> "Gallery":
@@ -299,8 +306,6 @@ class Gallery:
         Raises:
             GalleryError: It was not distilled from this gallery's encoder and key transform, or cannot be read.
         """
-        from .query_encoder import checked_query_encoder
-
         self._query_encoder = checked_query_encoder(self, encoder, device)
         return self
 
@@ -311,10 +316,7 @@ class Gallery:
 
     def query_keys(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Keys (Q, d) float32 of photos (H, W, 3) uint8 RGB, as the index holds them."""
-        if self._query_encoder is not None:
-            return self._query_encoder.encode(images).keys
-        embeddings = self.backbone().encode(images)
-        return self.key_transform.transform(raw_keys(embeddings.keys, embeddings.tokens, self.key_transform))
+        return indexed_keys(self, self.query_encoder.encode(images))
 
     def search(
         self, images: Sequence[np.ndarray], k: int, exclude: Exclude = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # whoever has a gallery has imported it already
     from .gallery import Gallery
 
 
-def own_photo_ids(gallery: "Gallery", path: str | os.PathLike) -> np.ndarray:
+def own_photo_ids(gallery: "Gallery", path: str | os.PathLike, sha256: str | None = None) -> np.ndarray:
     """Gallery photos that must not be neighbours of the photo in the file ``path``.
 
     The photo is recognised by its content (SHA-256 of the file), so a copy under another name is too, and by its
@@ -21,6 +21,7 @@ def own_photo_ids(gallery: "Gallery", path: str | os.PathLike) -> np.ndarray:
     Args:
         gallery: The gallery.
         path: File of the query.
+        sha256: Of its content, where it is known; the file is then not read.
 
     Returns:
         Ids (n,) int64, ascending.
@@ -28,7 +29,7 @@ def own_photo_ids(gallery: "Gallery", path: str | os.PathLike) -> np.ndarray:
     Raises:
         OSError: The file cannot be read.
     """
-    own = {int(i) for i in gallery.ids_by_sha256.get(sha256_file(path), ())}
+    own = {int(i) for i in gallery.ids_by_sha256.get(sha256 or sha256_file(path), ())}
     root = gallery.photo_root.resolve()
     name = Path(os.path.relpath(os.path.realpath(path), root)).as_posix()
     own.update(gallery.ids_of([name]).tolist())

@@ -1,11 +1,14 @@
-"""Who may stand in for a gallery's encoder when a query comes."""
+"""From a query's embedding to the keys that a gallery is searched with, and who may stand in for its encoder."""
 
 import os
 from typing import TYPE_CHECKING
 
-from .backbones.base import RetrievalBackbone
+import numpy as np
+
+from .backbones.base import Embeddings, RetrievalBackbone
 from .distilled_key_file import KeySpace
 from .gallery_format import GalleryError
+from .key_transforms import raw_keys
 
 if TYPE_CHECKING:
     from .gallery import Gallery
@@ -41,6 +44,19 @@ def checked_query_encoder(
             f"python tools/distill_keys.py {gallery.folder} --out {out}"
         )
     return encoder
+
+
+def indexed_keys(gallery: "Gallery", embeddings: Embeddings) -> np.ndarray:
+    """Keys (Q, d) float32, as the gallery's index holds them, of what its query encoder says about Q photos.
+
+    The embeddings may have been made for another gallery of the same encoder: only the key transform is the gallery's.
+    """
+    if (
+        getattr(gallery.query_encoder, "space", None) is not None
+    ):  # a distilled encoder's keys are transformed already
+        return embeddings.keys
+    transform = gallery.key_transform
+    return transform.transform(raw_keys(embeddings.keys, embeddings.tokens, transform))
 
 
 def _difference(wanted: KeySpace, found: KeySpace | None) -> str:

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "clip_boxes",
             "cxcywh_to_xyxy",
             "denormalise_boxes",
+            "kept_share",
             "normalise_boxes",
             "xywh_to_xyxy",
             "xyxy_to_cxcywh",

@@ -98,6 +98,21 @@ def box_area(boxes: ArrayLike) -> np.ndarray:
     return np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0), axis=-1)
 
 
+def kept_share(boxes: ArrayLike, area: ArrayLike) -> np.ndarray:
+    """Share of an area that lies in each box.
+
+    Args:
+        boxes: (n, 4) ``xyxy``.
+        area: (4,) ``xyxy`` in the same frame, of positive size.
+
+    Returns:
+        (n,) float64 in [0, 1]; exactly 1 where a box contains the area.
+    """
+    boxes, area = _as_boxes(boxes), _as_boxes(area)
+    low, high = np.maximum(boxes[:, :2], area[:2]), np.minimum(boxes[:, 2:], area[2:])
+    return np.prod(np.maximum(high - low, 0.0), axis=1) / max(float(box_area(area)), 1e-12)
+
+
 def aspect_ratio(boxes: ArrayLike) -> np.ndarray:
     """Width / height (...) of (..., 4) ``xyxy`` boxes; NaN for a height of 0 or less or a negative width."""
     boxes = _as_boxes(boxes)

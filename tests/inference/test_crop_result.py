@@ -20,13 +20,14 @@ def test_a_result_as_a_line_of_json():
     assert json.loads(line) == {
         "path": "a.jpg",
         "size": [640, 480],
-        "crops": [{"box": [1.235, 2.0, 300.0, 400.5], "score": 0.75}],
+        "crops": [{"box": [1.235, 2.0, 300.0, 400.5], "score": 0.75, "focal_point": [23.53, 41.93]}],
         "references": [
             {"id": 7, "name": "sub/ref.jpg", "score": 0.5, "path": "/gallery/sub/ref.jpg"},
             {"id": 2, "name": "b.jpg", "score": 0.25, "path": None},
         ],
         "caption": None,
         "caption_source": None,
+        "notes": [],
     }
 
 

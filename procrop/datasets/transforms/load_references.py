@@ -1,12 +1,15 @@
 """Loading of a sample's retrieved reference photos."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from procrop.registry import TRANSFORMS
+
+if TYPE_CHECKING:  # a pipeline without references needs neither FAISS nor its friends
+    from procrop.retrieval.gallery import Gallery
 
 _WHAT = ("image", "annotation", "both")
 
@@ -82,45 +85,8 @@ class LoadReferences(BaseTransform):
         dropped = np.random.random() < self.drop_prob  # drawn always: equal draws with any drop_prob
         ids = np.asarray(ids, dtype=np.int64)[: 0 if dropped else self.k]
         scores = np.asarray(scores, dtype=np.float32)[: len(ids)]
-        results["reference_ids"] = self._padded(ids, -1)
-        results["reference_scores"] = self._padded(scores, 0)
-        results["reference_mask"] = self._padded(np.zeros(len(ids), dtype=bool), True)
-        if self.what in ("image", "both"):
-            results["reference_tokens"] = self._tokens(gallery, ids)
-        if self.what in ("annotation", "both"):
-            crops, crop_scores, crop_mask = self._crops(gallery, ids)
-            results["reference_crops"] = crops
-            results["reference_crop_scores"] = crop_scores
-            results["reference_crop_mask"] = crop_mask
+        results.update(reference_fields(gallery, ids, scores, self.k, self.what))
         return results
-
-    def _tokens(self, gallery: Any, ids: np.ndarray) -> np.ndarray:
-        if gallery.token_shape is None:
-            reason = "it holds no image tokens"
-            raise ValueError(f"{self.gallery_path}: {reason}; build it with a backbone that makes some")
-        tokens = np.zeros((self.k, *gallery.token_shape), dtype=np.float16)
-        if len(ids):
-            tokens[: len(ids)] = gallery.tokens(ids)
-        return tokens
-
-    def _crops(self, gallery: Any, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        # asked without ids too, for the number of crops per photo
-        found = gallery.crops(ids)
-        if found is None:
-            reason = f"it holds no crop annotations, which what={self.what!r} needs"
-            raise ValueError(f"{self.gallery_path}: {reason}; build it with annotations, or set what='image'")
-        crops, scores, mask = found
-        return (
-            self._padded(np.asarray(crops, dtype=np.float32), 0),
-            self._padded(np.asarray(scores, dtype=np.float32), 0),
-            self._padded(np.asarray(mask, dtype=bool), True),
-        )
-
-    def _padded(self, values: np.ndarray, fill: float) -> np.ndarray:
-        """Fill the first axis up to K."""
-        padded = np.full((self.k, *values.shape[1:]), fill, dtype=values.dtype)
-        padded[: len(values)] = values
-        return padded
 
     def _open(self) -> tuple[Any, Any]:
         """Gallery and table of this process: memory maps are not shared over a fork."""
@@ -143,3 +109,54 @@ class LoadReferences(BaseTransform):
             f"{type(self).__name__}(gallery={self.gallery_path!r}, table={self.table_path!r}, k={self.k}, "
             f"what={self.what!r}, drop_prob={self.drop_prob})"
         )
+
+
+def reference_fields(
+    gallery: "Gallery", ids: np.ndarray, scores: np.ndarray, slots: int, what: str
+) -> dict[str, np.ndarray]:
+    """The keys that LoadReferences adds to a sample.
+
+    Args:
+        gallery: the gallery.
+        ids: (n,) int64, the references.
+        scores: (n,) float32, their similarities.
+        slots: K, at least n; the rest is absent.
+        what: "image", "annotation" or "both".
+
+    Raises:
+        ValueError: the gallery lacks what is asked of it.
+    """
+    fields = {
+        "reference_ids": _padded(ids, slots, -1),
+        "reference_scores": _padded(scores, slots, 0),
+        "reference_mask": _padded(np.zeros(len(ids), dtype=bool), slots, True),
+    }
+    if what in ("image", "both"):
+        fields["reference_tokens"] = _tokens(gallery, ids, slots)
+    if what in ("annotation", "both"):
+        found = gallery.crops(ids)  # asked without ids too, for the number of crops per photo
+        if found is None:
+            reason = f"it holds no crop annotations, which what={what!r} needs"
+            raise ValueError(f"{gallery.folder}: {reason}; build it with annotations, or set what='image'")
+        crops, crop_scores, crop_mask = found
+        fields["reference_crops"] = _padded(np.asarray(crops, dtype=np.float32), slots, 0)
+        fields["reference_crop_scores"] = _padded(np.asarray(crop_scores, dtype=np.float32), slots, 0)
+        fields["reference_crop_mask"] = _padded(np.asarray(crop_mask, dtype=bool), slots, True)
+    return fields
+
+
+def _tokens(gallery: "Gallery", ids: np.ndarray, slots: int) -> np.ndarray:
+    if gallery.token_shape is None:
+        reason = "it holds no image tokens"
+        raise ValueError(f"{gallery.folder}: {reason}; build it with a backbone that makes some")
+    tokens = np.zeros((slots, *gallery.token_shape), dtype=np.float16)
+    if len(ids):
+        tokens[: len(ids)] = gallery.tokens(ids)
+    return tokens
+
+
+def _padded(values: np.ndarray, slots: int, fill: float) -> np.ndarray:
+    """Fill the first axis up to the number of slots."""
+    padded = np.full((slots, *values.shape[1:]), fill, dtype=values.dtype)
+    padded[: len(values)] = values
+    return padded

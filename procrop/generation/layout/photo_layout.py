@@ -70,7 +70,7 @@ class PhotoLayout:
     @classmethod
     def of(cls, photo: np.ndarray) -> "PhotoLayout":
         """Measure a photo (H, W, 3) uint8 RGB of any size, at a long side of 256 pixels."""
-        small = _working_size(photo)
+        small = working_size(photo)
         flipped = np.ascontiguousarray(small[:, ::-1])
         # detectors treat left and right slightly differently: both views have the same say
         (lines, horizon), (other_lines, other_horizon) = (_measure(view) for view in (small, flipped))
@@ -87,7 +87,7 @@ class PhotoLayout:
         )
 
 
-def _working_size(photo: np.ndarray) -> np.ndarray:
+def working_size(photo: np.ndarray) -> np.ndarray:
     """Scale down to the working size, so that a mirrored photo comes out exactly mirrored."""
     height, width = photo.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))

@@ -13,6 +13,7 @@ from procrop.structures import CropDataSample, TokenSet
 from ..heads import CropFeatures
 from ..layers import extent_in_cells, padding_mask
 from ..utils import SelfTeacher
+from .photo_features import PhotoFeatures
 
 
 @MODELS.register_module()
@@ -143,15 +144,26 @@ class ProCrop(BaseDetector):
                 contexts[name] = context
         return self.fusion(query, contexts)
 
+    def embed_photo(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> PhotoFeatures:
+        """What does not depend on contexts: the part of :meth:`extract_memory` that a photo needs once, whatever it is
+        then fused with. Of the samples only ``img_shape`` and ``batch_input_shape`` count."""
+        feature_map = self.extract_feat(batch_inputs)
+        tokens = self.photo_tokens(feature_map, data_samples)
+        if not self.fuse_before_encoder:
+            tokens = self.encode(tokens)
+        return PhotoFeatures(feature_map, tokens, self._extent(feature_map, data_samples))
+
+    def fuse_photo(self, photo: PhotoFeatures, data_samples: Sequence[CropDataSample]) -> CropFeatures:
+        """The rest of :meth:`extract_memory`: what the head reads, of photos embedded before and the contexts that the
+        samples carry now."""
+        memory = self.fuse(photo.tokens, data_samples)
+        if self.fuse_before_encoder:
+            memory = self.encode(memory)
+        return CropFeatures(photo.feature_map, memory, photo.extent)
+
     def extract_memory(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> CropFeatures:
         """Everything before the head: the feature map, the memory, and the photos' extent in the map."""
-        feature_map = self.extract_feat(batch_inputs)
-        query = self.photo_tokens(feature_map, data_samples)
-        if self.fuse_before_encoder:
-            memory = self.encode(self.fuse(query, data_samples))
-        else:
-            memory = self.fuse(self.encode(query), data_samples)
-        return CropFeatures(feature_map, memory, self._extent(feature_map, data_samples))
+        return self.fuse_photo(self.embed_photo(batch_inputs, data_samples), data_samples)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: Sequence[CropDataSample]) -> dict[str, Tensor]:
         """Losses of the head by name, and ``loss_ranking`` where there is a ranking loss."""

@@ -220,7 +220,8 @@ class CropDETRHead(BaseCropHead):
         """All N crops of each photo, best first; ties go by query. Boxes are clipped to the upright original
         photo, at least one pixel wide and high. A query without a finite score or box scores 0 with the whole
         photo as its box."""
-        scores, boxes = self.predictions(features)
+        logits, boxes = self(features)
+        scores, boxes = scored_boxes(logits[-1], boxes[-1])
         results = []
         for score, box, sample in zip(scores, boxes, data_samples, strict=True):
             score, order = score.sort(descending=True, stable=True)
@@ -242,18 +243,27 @@ class CropDETRHead(BaseCropHead):
             Tensor: (B, M) float, finite and at least 0; larger is better, comparable within one photo. A query without
             a finite score or box has no vote, and a given box that is not finite gets none.
         """
-        return self.vote(boxes, *self.predictions(features))
+        logits, predicted = self(features)
+        return torch.einsum("bmn,bn->bm", *self.votes(logits[-1], predicted[-1], boxes))
 
-    def predictions(self, features: CropFeatures) -> tuple[Tensor, Tensor]:
-        """Scores (B, N) in [0, 1] and boxes (B, N, 4), normalised xyxy of the unpadded photo, by query. What is not
-        finite scores 0, with the whole photo as its box."""
-        logits, boxes = self(features)
-        return _scored_boxes(logits[-1], boxes[-1])
+    def votes(self, logits: Tensor, predicted: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Both factors of the votes of predictions on given boxes.
 
-    def vote(self, boxes: Tensor, scores: Tensor, voters: Tensor) -> Tensor:
-        """:meth:`score_boxes` with the :meth:`predictions` at hand: scores (B, N) and boxes (B, N, 4) of the voters."""
+        Args:
+            logits (Tensor): (B, N) of one decoder layer.
+            predicted (Tensor): Its boxes (B, N, 4), normalised cxcywh.
+            boxes (Tensor): (B, M, 4) as for :meth:`score_boxes`.
+
+        Returns:
+            tuple: IoU(b_n, box)^γ (B, M, N), and the scores s_n (B, N) in [0, 1].
+        """
+        scores, voters = scored_boxes(logits, predicted)
+        return self.overlaps(boxes, voters), scores
+
+    def overlaps(self, boxes: Tensor, voters: Tensor) -> Tensor:
+        """IoU^γ (B, M, N) of given boxes (B, M, 4), normalised cxcywh, with predictions (B, N, 4), normalised xyxy."""
         iou = bbox_overlaps(bbox_cxcywh_to_xyxy(boxes.float()), voters).nan_to_num(nan=0.0)
-        return torch.einsum("bmn,bn->bm", iou.pow(self.vote_gamma), scores)
+        return iou.pow(self.vote_gamma)
 
 
 def _finite(logits: Tensor, boxes: Tensor) -> Tensor:
@@ -261,7 +271,7 @@ def _finite(logits: Tensor, boxes: Tensor) -> Tensor:
     return logits.isfinite() & boxes.isfinite().all(-1)
 
 
-def _scored_boxes(logits: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+def scored_boxes(logits: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Scores (B, N) in [0, 1] and boxes (B, N, 4) xyxy of one layer; what is not finite scores 0 on the whole photo."""
     finite = _finite(logits, boxes)
     scores = torch.where(finite, logits.sigmoid(), torch.zeros_like(logits))

@@ -43,12 +43,23 @@ class ContextCrossAttention(BaseModule):
         Returns:
             Tensor: f_c, (B, p, d).
         """
+        asked, key, value, mask = self._inputs(query, context)
+        attended, _ = self.attn(asked, key, value, key_padding_mask=mask, need_weights=False)
+        return self.out_norm(attended)
+
+    def weights(self, query: TokenSet, context: TokenSet) -> Tensor:
+        """What :meth:`forward` looks at: (B, p, 1 + n), mean over the heads, each row with the sum 1 outside training.
+
+        Column 0 is the null token, then come the context's tokens. They are computed anew: the forward pass forms none.
+        """
+        asked, key, value, mask = self._inputs(query, context)
+        return self.attn(asked, key, value, key_padding_mask=mask, need_weights=True)[1]
+
+    def _inputs(self, query: TokenSet, context: TokenSet) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Queries (B, p, d), keys and values (B, 1 + n, d), mask (B, 1 + n)."""
         batch = query.tokens.size(0)
         null = self.null_token.expand(batch, -1, -1)
         value = torch.cat([null, context.tokens], dim=1)
         key = torch.cat([null, context.tokens + context.pos], dim=1)
         mask = torch.cat([context.mask.new_zeros(batch, 1), context.mask], dim=1)
-        attended, _ = self.attn(
-            self.query_norm(query.tokens) + query.pos, key, value, key_padding_mask=mask, need_weights=False
-        )
-        return self.out_norm(attended)
+        return self.query_norm(query.tokens) + query.pos, key, value, mask

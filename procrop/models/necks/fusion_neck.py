@@ -1,6 +1,7 @@
 """The fusion neck: a photo's tokens and its contexts become one memory."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -12,6 +13,20 @@ from .base_fusion_neck import TERMS, BaseFusionNeck
 from .photo_grid import on_photo_grid
 
 _GRIDS = ("own", "photo")
+
+
+class MemorySegment(NamedTuple):
+    """Neighbouring tokens of a memory that are of one kind.
+
+    Attributes:
+        term: "photo" for f̃; else "context", Π of a context, or "attended", what the photo reads out of it.
+        context: name of that context; None for the photo.
+        length: number of tokens.
+    """
+
+    term: str
+    context: str | None
+    length: int
 
 
 @MODELS.register_module()
@@ -80,3 +95,15 @@ class FusionNeck(BaseFusionNeck):
                 attended = self.attentions[name](query, context)
                 memory.append(TokenSet(attended, query.pos + self.attended_embedding[name], mask))
         return TokenSet.cat(memory)
+
+    def segments(self, query: TokenSet, contexts: dict[str, TokenSet]) -> list[MemorySegment]:
+        """What lies where in the memory that :meth:`forward` builds of the same arguments, in its order."""
+        photo = query.num_tokens
+        found = [MemorySegment("photo", None, photo)]
+        for name, context in self.present(query, contexts):
+            if "context" in self.terms:
+                length = photo if self.context_grid == "photo" else context.num_tokens
+                found.append(MemorySegment("context", name, length))
+            if "attended" in self.terms:
+                found.append(MemorySegment("attended", name, photo))
+        return found

@@ -132,6 +132,21 @@ class ReferenceEncoder(BaseModule):
         merged = TokenSet(self.dropout(merged.tokens), merged.pos, merged.mask, merged.grid)
         return merged if self.resampler is None else self.resampler(merged)
 
+    def owners(self, references: Sequence[InstanceData | None]) -> Tensor:
+        """Which reference each token of :meth:`forward` belongs to, before learned queries read them: (n,) int64.
+
+        References are numbered as each photo lists them, from 0 to the batch's largest K - 1.
+        """
+        present = [row for row in references if row is not None and len(row)]
+        slots = torch.arange(max((len(row) for row in present), default=0))
+        counts = []
+        if self.what != "annotation":
+            rows, columns = self.pooled_grid or self.token_grid
+            counts.append(rows * columns)
+        if self.what != "image":
+            counts.append(max((row.crops.shape[1] for row in present), default=0))
+        return torch.cat([slots.repeat_interleave(count) for count in counts])
+
     def _image_tokens(self, batch: ReferenceBatch) -> TokenSet:
         tokens = batch.stack("tokens", (self.token_grid[0] * self.token_grid[1], self.in_channels))
         tokens, grid = self._pool(tokens)

@@ -4,8 +4,6 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from procrop.structures.boxes import box_area
-
 from ..photo_facts import PhotoFacts
 
 
@@ -35,12 +33,6 @@ class Principle(ABC):
     @abstractmethod
     def scores(self, boxes: np.ndarray, facts: PhotoFacts) -> np.ndarray | None:
         """Scores (n,) float64 of crops (n, 4) ``xyxy`` of positive area; None if what they depend on is unknown."""
-
-
-def kept_share(boxes: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Share (n,) of an area (4,) ``xyxy`` of positive size that lies in each of boxes (n, 4)."""
-    low, high = np.maximum(boxes[:, :2], area[:2]), np.minimum(boxes[:, 2:], area[2:])
-    return np.prod(np.maximum(high - low, 0.0), axis=1) / max(float(box_area(area)), 1e-12)
 
 
 def nearness_to_thirds(position: np.ndarray) -> np.ndarray:

@@ -3,9 +3,10 @@
 import numpy as np
 
 from procrop.registry import CURATION
+from procrop.structures.boxes import kept_share
 
 from ..photo_facts import PhotoFacts
-from .base import Principle, kept_share
+from .base import Principle
 
 
 @CURATION.register_module()
