@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "inference": ["CropInferencer"],
+        "inference": ["CropInferencer", "crop"],
         "registry": ["DATASETS", "INDEXES", "METRICS", "MODELS", "RETRIEVAL_BACKBONES", "TRANSFORMS"],
     },
 )

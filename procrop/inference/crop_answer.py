@@ -1,19 +1,21 @@
-"""From a model's numbers to the crops of a photo."""
+"""From an embedded photo to its crops."""
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
-from mmengine.structures import InstanceData
 
 from procrop.inference.crop_request import CropRequest
 from procrop.inference.crop_result import CropResult, Reference
 from procrop.inference.live_references import FoundReferences, LiveReferences
 from procrop.inference.live_text import PhotoText
 from procrop.inference.photo_embedding import PhotoEmbedding, PhotoRejected
+from procrop.inference.selection import ImpossibleCropError, SelectedCrops, select_crops
 from procrop.models.heads import BaseCropHead, CropFeatures
+from procrop.structures import CropDataSample
 
 
 @torch.no_grad()
@@ -23,6 +25,7 @@ def answer_photo(
     embedding: PhotoEmbedding,
     text: PhotoText | None,
     request: CropRequest,
+    attention: bool = False,
 ) -> CropResult:
     """Fuse an embedded photo with its contexts and choose among the crops that the head gives.
 
@@ -32,56 +35,91 @@ def answer_photo(
         embedding: the photo.
         text: its text, if the model is to see any.
         request: what is asked for.
+        attention: whether to measure what the crops attend to.
 
     Raises:
         PhotoRejected: there is no such crop.
+        AttentionUndefinedError: the model's attention belongs to no single reference.
     """
-    sample, device = embedding.sample.clone(), embedding.features.feature_map.device
-    found = None
-    if references is not None:
-        found = references.find(embedding.query, request.references)
-        sample.references = found.fields.to(device)
-    if text is not None:
-        sample.text_tokens = torch.as_tensor(text.tokens).to(device)
-        sample.set_metainfo(dict(caption=text.caption))
-    features = model.fuse_photo(embedding.features, [sample])
-    boxes, scores = usable_crops(model.bbox_head.predict(features, [sample])[0], embedding.size)
-    if not len(boxes):
-        raise PhotoRejected(embedding.path, "the model gave no usable crop (NaN or no area)", embedding.size)
+    found = None if references is None else _find(references, embedding, request)
+    sample = _with_contexts(embedding, found, text)
+    with _recording(model, attention) as record:
+        features = model.fuse_photo(embedding.features, [sample])
+        selected = _select(model.bbox_head, features, sample, embedding, request)
+        attended = None if record is None else record.shares(selected.boxes, embedding.size)
     return CropResult(
         embedding.path,
         embedding.size,
-        boxes[: request.top_k],
-        scores[: request.top_k],
+        selected.boxes,
+        selected.scores,
         [] if found is None else _used(references, found),
         caption=None if text is None else text.caption,
         caption_source=None if text is None else text.source,
         image=embedding.photo,
+        focal_points=selected.focal_points,
+        attention=attended,
         notes=() if found is None else found.notes,
     )
+
+
+def _find(references: LiveReferences, embedding: PhotoEmbedding, request: CropRequest) -> FoundReferences:
+    query = embedding.query
+    if query.encoder != references.encoder:  # the gallery was changed for one of another encoder
+        query = references.embed(embedding.photo, query.path)
+    return references.find(query, request.references)
+
+
+def _with_contexts(
+    embedding: PhotoEmbedding, found: FoundReferences | None, text: PhotoText | None
+) -> CropDataSample:
+    """The photo's sample as a pipeline with LoadReferences and LoadTextTokens would have made it."""
+    sample, device = embedding.sample.clone(), embedding.features.feature_map.device
+    if found is not None:
+        sample.references = found.fields.to(device)
+    if text is not None:
+        sample.text_tokens = torch.as_tensor(text.tokens).to(device)
+        sample.set_metainfo(dict(caption=text.caption))
+    return sample
+
+
+def _recording(model: torch.nn.Module, wanted: bool):  # noqa: ANN202 (a context manager, of a record or None)
+    if not wanted:
+        return nullcontext()
+    from procrop.inference.attention import record_attention
+
+    return record_attention(model)
+
+
+def _select(
+    head: BaseCropHead,
+    features: CropFeatures,
+    sample: CropDataSample,
+    embedding: PhotoEmbedding,
+    request: CropRequest,
+) -> SelectedCrops:
+    predicted = head.predict(features, [sample])[0]
+    boxes, scores = (part.cpu().numpy().astype(np.float64) for part in (predicted.bboxes, predicted.scores))
+    shaped = request.ratio is not None or request.size is not None
+    subject = embedding.subject if shaped and request.subject is None else None
+    scorer = box_scorer(head, features, embedding.size)
+    try:
+        selected = select_crops(boxes, scores, embedding.size, request, scorer, subject)
+    except ImpossibleCropError as error:
+        raise PhotoRejected(embedding.path, str(error), embedding.size) from error
+    if not len(selected.boxes):
+        reason = "the model gave no usable crop (NaN or no area)"
+        raise PhotoRejected(embedding.path, reason, embedding.size)
+    return selected
 
 
 def _used(references: LiveReferences, found: FoundReferences) -> list[Reference]:
     gallery = references.gallery
     return [
-        Reference(int(i), str(gallery.names[i]), float(score), os.fspath(gallery.photo_path(int(i))))
-        for i, score in zip(found.ids, found.scores, strict=True)
+        Reference(
+            int(i), str(gallery.names[i]), float(score), os.fspath(gallery.photo_path(int(i))), int(weight)
+        )
+        for i, score, weight in zip(found.ids, found.scores, found.weights, strict=True)
     ]
-
-
-def usable_crops(found: InstanceData, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Crops with finite numbers and an area, clipped to a photo of ``size`` (w, h), best first.
-
-    Returns:
-        boxes (n, 4) float64 xyxy in pixels and scores (n,) float64; equal scores stay in the model's order.
-    """
-    boxes = found.bboxes.detach().cpu().numpy().astype(np.float64)
-    scores = found.scores.detach().cpu().numpy().astype(np.float64)
-    boxes = np.clip(boxes, 0, [*size, *size])
-    good = np.isfinite(scores) & np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    boxes, scores = boxes[good], scores[good]
-    order = np.argsort(-scores, kind="stable")
-    return boxes[order], scores[order]
 
 
 def box_scorer(

@@ -27,6 +27,7 @@ from procrop.inference.live_text import PhotoText, clean_caption
 from procrop.inference.look_ahead import look_ahead
 from procrop.inference.photo_embedding import PhotoEmbedding, PhotoRejected, rejecting
 from procrop.inference.photo_intake import PHOTO_TYPES, Photo, TakenPhoto, numbered_name, take_photo
+from procrop.inference.selection import check_request
 from procrop.registry import MODELS, TRANSFORMS
 
 
@@ -194,7 +195,7 @@ class CropInferencer:
         try:
             with rejecting(embedding.path, embedding.size, self.device):
                 text = self._text(embedding, request.caption)
-                return answer_photo(self.model, self.references, embedding, text, request)
+                return answer_photo(self.model, self.references, embedding, text, request, attention)
         except PhotoRejected as rejection:
             return rejection.result()
 
@@ -252,8 +253,8 @@ class CropInferencer:
         """Crop the photos of any iterable, one after the other; the next one is read while one is cropped.
 
         Args:
-            photos: as for :meth:`embed`, mixed at will. A generator is asked for a photo when there is room for it: it is
-                at most one ahead of the result in use.
+            photos: as for :meth:`embed`, mixed at will. A generator is asked for a photo when there is room for it: it
+                is at most one ahead of the result in use.
             request: what is asked for.
             images: whether results keep their photo; without it a long list of results takes little memory.
 
@@ -330,6 +331,7 @@ class CropInferencer:
         self.check_captions([request.caption])
 
     def _check_answer(self, request: CropRequest) -> None:
+        check_request(request)
         self.check_top_k(request.top_k)
         if self.references is not None:
             self.references.check(request.references)

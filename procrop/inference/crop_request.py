@@ -10,11 +10,11 @@ class ReferenceChoice:
     """Which photos of the gallery a crop is made after, beyond the nearest ones. Photos are named as the gallery does.
 
     Attributes:
-        k: references in all; None: as many as in training.
+        k: references in all, each counted once; None: as many as in training.
         pinned: these are always among them, before the nearest.
         banned: these never are.
         weights: name -> how often a reference counts, if it is among them: 2 is the same as two copies of it in the
-            gallery; 0 leaves it out, and the next one does not come in its place.
+            gallery, and none drops out for the second; 0 leaves it out, and the next one does not come in its place.
     """
 
     k: int | None = None

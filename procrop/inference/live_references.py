@@ -49,14 +49,17 @@ class FoundReferences:
     """The references of one photo.
 
     Attributes:
-        ids: (n,) int64; one that counts twice is there twice.
+        ids: (n,) int64, each once.
         scores: (n,) float32 similarities.
-        fields: the same as the model takes them, ``CropDataSample.references``, with tokens.
+        weights: (n,) int64, how often each counts, at least once.
+        fields: the same as the model takes them, ``CropDataSample.references``, with tokens: one that counts twice is
+            there twice.
         notes: what was asked for and could not be.
     """
 
     ids: np.ndarray
     scores: np.ndarray
+    weights: np.ndarray
     fields: InstanceData
     notes: tuple[str, ...] = ()
 
@@ -91,6 +94,7 @@ class LiveReferences:
             self.gallery.backbone(device)
         else:
             self.gallery.use_query_encoder(query_encoder, device)
+        self.encoder = self.gallery.query_encoder.fingerprint
 
     def embed(self, photo: np.ndarray, path: str | None = None) -> ReferenceQuery:
         """Encode a photo (H, W, 3) uint8 RGB for the search.
@@ -99,9 +103,8 @@ class LiveReferences:
             photo: the photo.
             path: its file, by which it is recognised in galleries.
         """
-        encoder = self.gallery.query_encoder
         sha256 = None if path is None else sha256_file(path)
-        return ReferenceQuery(encoder.fingerprint, encoder.encode([photo]), path, sha256)
+        return ReferenceQuery(self.encoder, self.gallery.query_encoder.encode([photo]), path, sha256)
 
     def check(self, choice: ReferenceChoice) -> None:
         """Raise a ValueError if the choice contradicts itself or names a photo that the gallery does not hold."""
@@ -148,12 +151,14 @@ class LiveReferences:
         near, near_scores = self.gallery.index.search(keys, slots - len(pinned), left_out)
         ids = np.concatenate([pinned, near[0]])
         scores = np.concatenate([self._similarities(keys, pinned), near_scores[0]])
-        counts = np.ones(len(ids), dtype=np.int64)
+        weights = np.ones(len(ids), dtype=np.int64)
         for name, weight in choice.weights.items():
-            counts[ids == self._id(name)] = weight
-        ids, scores = np.repeat(ids, counts), np.repeat(scores, counts)
-        fields = reference_fields(self.gallery, ids, scores, max(slots, len(ids)), self.what)
-        return FoundReferences(ids, scores, pack_references(fields), notes)
+            weights[ids == self._id(name)] = weight
+        slots = max(slots, int(weights.sum()))
+        copies = np.repeat(ids, weights), np.repeat(scores, weights)
+        fields = pack_references(reference_fields(self.gallery, *copies, slots, self.what))
+        counts = weights > 0
+        return FoundReferences(ids[counts], scores[counts], weights[counts], fields, notes)
 
     def _similarities(self, keys: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Similarities (n,) float32 of the query to gallery photos, as the search would give them."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -61,6 +62,14 @@ class PhotoEmbedding:
     sample: CropDataSample
     text: PhotoText | None = None
     query: "ReferenceQuery | None" = None
+
+    @cached_property
+    def subject(self) -> np.ndarray | None:
+        """(4,) float64 xyxy in pixels of the photo: the box of what stands out, looked for when it is first asked for;
+        None where nothing does."""
+        from procrop.inference.selection import find_subject
+
+        return find_subject(self.photo)
 
 
 @contextmanager

@@ -22,8 +22,8 @@ def test_a_result_as_a_line_of_json():
         "size": [640, 480],
         "crops": [{"box": [1.235, 2.0, 300.0, 400.5], "score": 0.75, "focal_point": [23.53, 41.93]}],
         "references": [
-            {"id": 7, "name": "sub/ref.jpg", "score": 0.5, "path": "/gallery/sub/ref.jpg"},
-            {"id": 2, "name": "b.jpg", "score": 0.25, "path": None},
+            {"id": 7, "name": "sub/ref.jpg", "score": 0.5, "path": "/gallery/sub/ref.jpg", "weight": 1},
+            {"id": 2, "name": "b.jpg", "score": 0.25, "path": None, "weight": 1},
         ],
         "caption": None,
         "caption_source": None,

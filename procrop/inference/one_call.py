@@ -1,0 +1,103 @@
+"""Crops with one call, for a notebook or a script of a few lines."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import fields
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from procrop.inference.crop_request import CropRequest
+from procrop.inference.crop_result import CropResult
+
+if TYPE_CHECKING:
+    from procrop.inference.crop_inferencer import CropInferencer
+    from procrop.inference.photo_intake import Photo
+
+CHECKPOINT_VARIABLE = "PROCROP_CHECKPOINT"
+
+
+def crop(
+    photo: "Photo | Iterable[Photo]",
+    *,
+    ratio: str | None = None,
+    top_k: int = 3,
+    checkpoint: str | os.PathLike | None = None,
+    gallery: str | os.PathLike | None = None,
+    device: str | None = None,
+    **request_fields: Any,  # noqa: ANN401
+) -> CropResult | list[CropResult]:
+    """Crop a photo, or several.
+
+    The model stays in memory for the next call. Use :class:`CropInferencer` for a folder, or to ask several things of
+    one photo.
+
+    Args:
+        photo: a file, an (H, W, 3) uint8 RGB array, a PIL image, or an iterable of them.
+        ratio: width / height as text, e.g. "1:1", "16:9", "original"; None leaves the shape to the model.
+        top_k: crops per photo.
+        checkpoint: a trained model; by default the one that the environment variable PROCROP_CHECKPOINT names.
+        gallery: folder of the gallery to take references from; by default that of the training.
+        device: as for :class:`CropInferencer`.
+        **request_fields: other fields of :class:`CropRequest`, e.g. ``min_area=0.5`` or ``subject=(10, 20, 300, 200)``.
+
+    Returns:
+        The result; for several photos a list, in their order. A photo that cannot be cropped gives a result with
+        ``rejected``.
+
+    Raises:
+        ValueError: no checkpoint is named, or the model cannot give what is asked for.
+        TypeError: an argument has an unknown name, or a photo is none.
+
+    Example::
+
+        from procrop import crop
+
+        result = crop("holiday.jpg", ratio="1:1")
+        print(result.boxes[0], result.scores[0], [ref.name for ref in result.references])
+        square = result.cut(0)  # (h, w, 3) uint8
+    """
+    request = _request(dict(ratio=ratio, top_k=top_k) | request_fields)
+    inferencer = _inferencer(_checkpoint(checkpoint), gallery, device)
+    from procrop.inference.photo_intake import PHOTO_TYPES
+
+    if isinstance(photo, PHOTO_TYPES):
+        return inferencer.crop(photo, request=request)
+    return list(inferencer.stream(photo, request))
+
+
+def _request(given: dict[str, Any]) -> CropRequest:
+    known = [field.name for field in fields(CropRequest)]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise TypeError(f"crop() has no argument {name!r}; {remedy}")
+    return CropRequest(**given)
+
+
+def _checkpoint(given: str | os.PathLike | None) -> str:
+    checkpoint = given or os.environ.get(CHECKPOINT_VARIABLE)
+    if not checkpoint:
+        raise ValueError(
+            "there is no model to crop with: name a trained checkpoint (checkpoint=...), or set the environment "
+            f"variable {CHECKPOINT_VARIABLE} to one; `make quickstart` trains a small one"
+        )
+    return os.fspath(checkpoint)
+
+
+def _inferencer(checkpoint: str, gallery: str | os.PathLike | None, device: str | None) -> "CropInferencer":
+    try:
+        changed = os.stat(checkpoint).st_mtime_ns
+    except OSError:
+        changed = None  # the loading says what is wrong
+    return _opened(checkpoint, changed, None if gallery is None else os.fspath(gallery), device)
+
+
+@lru_cache(maxsize=2)
+def _opened(
+    checkpoint: str, changed: int | None, gallery: str | None, device: str | None
+) -> "CropInferencer":
+    from procrop.inference.crop_inferencer import CropInferencer
+
+    return CropInferencer(checkpoint, gallery, device)
