@@ -68,7 +68,9 @@ class ExportFolder:
         except ManifestError as error:
             raise ExportError(f"{error} (procrop export CHECKPOINT --out {path})") from error
         if problems:
-            raise ExportError(f"{problems[0]}; export again: procrop export CHECKPOINT --out {path} --overwrite")
+            raise ExportError(
+                f"{problems[0]}; export again: procrop export CHECKPOINT --out {path} --overwrite"
+            )
         return cls(Path(path), manifest["extra"])
 
     @classmethod

@@ -41,7 +41,9 @@ class Exported:
     difference: float
 
 
-def export_cropper(checkpoint: str | os.PathLike, out: str | os.PathLike, overwrite: bool = False) -> Exported:
+def export_cropper(
+    checkpoint: str | os.PathLike, out: str | os.PathLike, overwrite: bool = False
+) -> Exported:
     """Write a checkpoint's model as ONNX graphs, after comparing them with the model.
 
     Args:
@@ -71,7 +73,9 @@ def export_cropper(checkpoint: str | os.PathLike, out: str | os.PathLike, overwr
     preprocessing = Preprocessing.of_model(steps, model.data_preprocessor)
     settings = _settings(graph, preprocessing, parts, loaded, cfg.pretty_text)
     files = _files(graph, preprocessing.pad_size_divisor, settings)
-    sessions = [onnxruntime.InferenceSession(files[name], providers=["CPUExecutionProvider"]) for name in files]
+    sessions = [
+        onnxruntime.InferenceSession(files[name], providers=["CPUExecutionProvider"]) for name in files
+    ]
     difference = parity.check(graph, *sessions, preprocessing.pad_size_divisor)
     (out / SETTINGS).unlink(missing_ok=True)  # no manifest over files that are being replaced
     for name, data in files.items():

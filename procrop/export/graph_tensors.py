@@ -39,8 +39,12 @@ PHOTO_SIZE = GraphTensor(
     "photo_size", "int64", ("batch", 2), "width and height of each resized photo before padding, in pixels"
 )
 SCORES = ("batch", "references")
-REFERENCE_SCORES = GraphTensor("reference_scores", "float32", SCORES, "similarity of each reference to its photo")
-REFERENCE_MASK = GraphTensor("reference_mask", "bool", SCORES, "true = absent; zero references are allowed too")
+REFERENCE_SCORES = GraphTensor(
+    "reference_scores", "float32", SCORES, "similarity of each reference to its photo"
+)
+REFERENCE_MASK = GraphTensor(
+    "reference_mask", "bool", SCORES, "true = absent; zero references are allowed too"
+)
 TEXT_MASK = GraphTensor("text_mask", "bool", ("batch", "words"), "true = absent; zero tokens are allowed too")
 CANDIDATES = GraphTensor(
     "candidates", "float32", ("batch", "candidates", 4), "boxes to be scored, xyxy, normalised by the photo"
@@ -54,7 +58,9 @@ def reference_tensors(token_shape: tuple[int, int] | None, annotated: bool) -> l
     """Inputs of a reference encoder that reads image tokens (m, d_r), where it does, and annotated crops."""
     tensors = [REFERENCE_SCORES, REFERENCE_MASK]
     if token_shape is not None:
-        tensors.insert(0, GraphTensor("reference_tokens", "float32", (*SCORES, *token_shape), "as the gallery has them"))
+        tensors.insert(
+            0, GraphTensor("reference_tokens", "float32", (*SCORES, *token_shape), "as the gallery has them")
+        )
     if annotated:
         crops = (*SCORES, "crops")
         tensors += [
@@ -67,7 +73,10 @@ def reference_tensors(token_shape: tuple[int, int] | None, annotated: bool) -> l
 
 def text_tensors(width: int) -> list[GraphTensor]:
     """Inputs of a text encoder for tokens of a width."""
-    return [GraphTensor("text_tokens", "float32", ("batch", "words", width), "as the text encoder makes them"), TEXT_MASK]
+    return [
+        GraphTensor("text_tokens", "float32", ("batch", "words", width), "as the text encoder makes them"),
+        TEXT_MASK,
+    ]
 
 
 def prediction_tensors(number: int) -> list[GraphTensor]:

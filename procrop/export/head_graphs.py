@@ -64,7 +64,9 @@ class GridGraph(nn.Module):
         grid = torch.as_tensor(gaic_grid_anchors(1, 1, "all"), dtype=torch.float32)
         self.register_buffer("grid", bbox_xyxy_to_cxcywh(grid), persistent=False)
         features = _grid_features(head.embed_dims, head.reads_memory)
-        mos = tensors.GraphTensor("mos", "float32", ("batch", len(grid)), "the scores as mean opinion scores, unclipped")
+        mos = tensors.GraphTensor(
+            "mos", "float32", ("batch", len(grid)), "the scores as mean opinion scores, unclipped"
+        )
         self.outputs = (*tensors.prediction_tensors(len(grid)), mos, *features)
         self.score_boxes = GridScoreGraph(head, features)
 
@@ -96,12 +98,18 @@ class GridScoreGraph(nn.Module):
 def _grid_features(width: int, with_memory: bool) -> tuple[tensors.GraphTensor, ...]:
     sequence = ("batch", "tokens", width)
     features = [
-        tensors.GraphTensor("feature_map", "float32", ("batch", width, "rows", "columns"), "of the padded image"),
-        tensors.GraphTensor("extent", "float32", ("batch", 2), "width and height of the photo in cells of the map"),
+        tensors.GraphTensor(
+            "feature_map", "float32", ("batch", width, "rows", "columns"), "of the padded image"
+        ),
+        tensors.GraphTensor(
+            "extent", "float32", ("batch", 2), "width and height of the photo in cells of the map"
+        ),
     ]
     if with_memory:
         features += [
-            tensors.GraphTensor("memory", "float32", sequence, "tokens of the photo, fused with the contexts"),
+            tensors.GraphTensor(
+                "memory", "float32", sequence, "tokens of the photo, fused with the contexts"
+            ),
             tensors.GraphTensor("memory_positions", "float32", sequence, "their positions"),
             tensors.GraphTensor("memory_mask", "bool", sequence[:2], "true = padding or absent"),
         ]

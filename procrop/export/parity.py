@@ -43,7 +43,9 @@ TRACED = Case(2, 2, 3, 2, 3, 2)
 CHECKED = (Case(1, 3, 2, 0, 0, 5), Case(1, 2, 2, 1, 7, 1), Case(2, 4, 3, 5, 1, 3))
 
 
-def random_inputs(inputs: tuple[GraphTensor, ...], sizes: Mapping[str, int], seed: int = 0) -> dict[str, np.ndarray]:
+def random_inputs(
+    inputs: tuple[GraphTensor, ...], sizes: Mapping[str, int], seed: int = 0
+) -> dict[str, np.ndarray]:
     """Arrays for a graph's inputs: noise; about a third of what may be absent is; every photo is padded by another
     size, the first one by a cell or so."""
     rng = np.random.default_rng(seed)
@@ -52,7 +54,9 @@ def random_inputs(inputs: tuple[GraphTensor, ...], sizes: Mapping[str, int], see
         shape = tuple(sizes.get(size, size) for size in tensor.shape)
         if tensor.name == "photo_size":
             side = np.array([sizes["width"], sizes["height"]])
-            arrays[tensor.name] = np.stack([side - side * (i + 1) // 7 for i in range(shape[0])]).astype(np.int64)
+            arrays[tensor.name] = np.stack([side - side * (i + 1) // 7 for i in range(shape[0])]).astype(
+                np.int64
+            )
         elif tensor.dtype == "bool":
             arrays[tensor.name] = rng.random(shape) < 1 / 3
         elif tensor.shape[-1] == 4:  # boxes
@@ -68,7 +72,9 @@ def samples_of(arrays: Mapping[str, np.ndarray]) -> list[CropDataSample]:
     samples = []
     for i, size in enumerate(arrays["photo_size"].tolist()):
         shape = tuple(arrays["image"].shape[-2:])
-        sample = CropDataSample(metainfo=dict(img_shape=tuple(size[::-1]), batch_input_shape=shape, ori_shape=shape))
+        sample = CropDataSample(
+            metainfo=dict(img_shape=tuple(size[::-1]), batch_input_shape=shape, ori_shape=shape)
+        )
         fields = {
             name.removeprefix("reference_"): torch.as_tensor(values[i])
             for name, values in arrays.items()
@@ -100,10 +106,14 @@ def largest_difference(
     found = dict(zip([o.name for o in graph.outputs], model.run(None, arrays), strict=True))
     kept = {t.name: found[t.name] for t in graph.score_boxes.inputs[1:]}
     (scored,) = score_boxes.run(None, candidates | kept)
-    return max(_distance(a, b) for a, b in zip(expected, [found["boxes"], found["scores"], scored], strict=True))
+    return max(
+        _distance(a, b) for a, b in zip(expected, [found["boxes"], found["scores"], scored], strict=True)
+    )
 
 
-def check(graph: CropGraph, model: "InferenceSession", score_boxes: "InferenceSession", divisor: int) -> float:
+def check(
+    graph: CropGraph, model: "InferenceSession", score_boxes: "InferenceSession", divisor: int
+) -> float:
     """The largest difference of all checked sizes.
 
     Raises:

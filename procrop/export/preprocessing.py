@@ -88,7 +88,9 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
         """The reverse of :meth:`to_dict`."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        return cls(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -110,7 +112,9 @@ class Preprocessing:
             photo = cv2.resize(photo, (width, height), interpolation=_INTERPOLATION[self.interpolation])
         pixels = photo[..., ::-1] if self.reverse_channels else photo
         values = (pixels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
-        rows, columns = (math.ceil(side / self.pad_size_divisor) * self.pad_size_divisor for side in (height, width))
+        rows, columns = (
+            math.ceil(side / self.pad_size_divisor) * self.pad_size_divisor for side in (height, width)
+        )
         image = np.full((1, 3, rows, columns), self.pad_value, dtype=np.float32)
         image[0, :, :height, :width] = values.transpose(2, 0, 1)
         return dict(image=image, photo_size=np.array([[width, height]], dtype=np.int64))

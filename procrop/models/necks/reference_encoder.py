@@ -184,7 +184,7 @@ class ReferenceEncoder(BaseModule):
         b, k, _, c = tokens.shape
         grid = tokens.flatten(0, 1).transpose(1, 2).unflatten(2, self.token_grid)
         pooled = F.adaptive_avg_pool2d(grid, self.pooled_grid).flatten(2).transpose(1, 2)
-        return pooled.unflatten(0, (b, k)), self.pooled_grid
+        return pooled.view(b, k, *pooled.shape[1:]), self.pooled_grid
 
     def _grid_positions(self, grid: tuple[int, int], like: Tensor) -> Tensor:
         rows = (torch.arange(grid[0], device=like.device, dtype=like.dtype) + 0.5) / grid[0]
