@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from procrop.apis import cad_command, crop_command, dataset_command
+from procrop.apis import cad_command, crop_command, dataset_command, export_command
 
 # each module has NAME, HELP, add_arguments(parser) and run(args) -> exit code
-_COMMANDS = (crop_command, dataset_command, cad_command)
+_COMMANDS = (crop_command, dataset_command, cad_command, export_command)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "procrop") -> int:

@@ -91,7 +91,11 @@ class _StackedReferences:
     def __init__(self, given: Mapping[str, Tensor]) -> None:
         self._given = given
         self.mask = self.stack("mask", pad=True)
-        self.scores = self.stack("scores")
+
+    @property
+    def scores(self) -> Tensor:
+        """Similarities; asked for only where the model reads them, and so they are an input."""
+        return self.stack("scores")
 
     def stack(self, name: str, shape: tuple[int | None, ...] = (), pad: float | bool = 0.0) -> Tensor:
         """One field of every reference; ``shape`` is what the graph's input has anyway."""
@@ -113,7 +117,8 @@ def _context_inputs(model: ProCrop) -> list[tensors.GraphTensor]:
             shape = None
             if encoder.what != "annotation":
                 shape = (encoder.token_grid[0] * encoder.token_grid[1], encoder.in_channels)
-            found += tensors.reference_tensors(shape, encoder.what != "image")
+            similarity = encoder.similarity_proj is not None
+            found += tensors.reference_tensors(shape, similarity, encoder.what != "image")
         elif name == "text_tokens" and isinstance(encoder, TextContextEncoder):
             found += tensors.text_tensors(encoder.in_channels)
         else:

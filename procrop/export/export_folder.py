@@ -39,7 +39,8 @@ class ExportFolder:
 
     Attributes:
         path: the folder.
-        settings: ``preprocessing``, ``head``, ``references``, ``text``, ``inputs``, ``outputs``, ...; see docs/export.md.
+        settings: ``preprocessing``, ``head``, ``references``, ``text``, ``inputs``, ``outputs`` and more, see
+            docs/export.md.
     """
 
     path: Path

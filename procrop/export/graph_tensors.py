@@ -54,9 +54,11 @@ CANDIDATE_SCORES = GraphTensor(
 )
 
 
-def reference_tensors(token_shape: tuple[int, int] | None, annotated: bool) -> list[GraphTensor]:
-    """Inputs of a reference encoder that reads image tokens (m, d_r), where it does, and annotated crops."""
-    tensors = [REFERENCE_SCORES, REFERENCE_MASK]
+def reference_tensors(
+    token_shape: tuple[int, int] | None, similarity: bool, annotated: bool
+) -> list[GraphTensor]:
+    """Inputs of a reference encoder that reads image tokens (m, d_r), similarities, annotated crops, where it does."""
+    tensors = [REFERENCE_SCORES, REFERENCE_MASK] if similarity else [REFERENCE_MASK]
     if token_shape is not None:
         tensors.insert(
             0, GraphTensor("reference_tokens", "float32", (*SCORES, *token_shape), "as the gallery has them")

@@ -81,6 +81,7 @@ def samples_of(arrays: Mapping[str, np.ndarray]) -> list[CropDataSample]:
             if name.startswith("reference_")
         }
         if fields and len(fields["mask"]):
+            fields.setdefault("scores", torch.zeros(len(fields["mask"])))  # where the model does not read them
             sample.references = InstanceData(**fields)
         if "text_tokens" in arrays:
             sample.text_tokens = torch.as_tensor(arrays["text_tokens"][i][~arrays["text_mask"][i]])

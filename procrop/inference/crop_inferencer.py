@@ -24,8 +24,9 @@ from procrop.inference.crop_request import CropRequest
 from procrop.inference.crop_result import CropResult
 from procrop.inference.live_text import PhotoText
 from procrop.inference.photo_cropper import PhotoCropper
-from procrop.inference.photo_embedding import PhotoEmbedding, rejecting
+from procrop.inference.photo_embedding import PhotoEmbedding
 from procrop.inference.photo_intake import TakenPhoto
+from procrop.inference.seen_photo import rejecting
 from procrop.registry import MODELS, TRANSFORMS
 
 

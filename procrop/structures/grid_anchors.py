@@ -46,7 +46,11 @@ def gaic_grid_anchors(
 
 
 def gaic_grid_rows(width: float, height: float, rule: str = "generator") -> np.ndarray:
-    """Which of the 90 boxes a rule leaves of a photo: their numbers (N,) int64, ascending; see :func:`gaic_grid_anchors`."""
+    """Which of the 90 boxes a rule leaves of a photo; arguments and errors as for :func:`gaic_grid_anchors`.
+
+    Returns:
+        Their numbers (N,) int64, ascending.
+    """
     if not (width > 0 and height > 0):
         raise ValueError(f"a photo's width and height must be above 0, got {width} x {height}")
     if rule not in _RULES:
