@@ -72,7 +72,7 @@ def export_cropper(
     graph = CropGraph(model).eval()
     preprocessing = Preprocessing.of_model(steps, model.data_preprocessor)
     settings = _settings(graph, preprocessing, parts, loaded, cfg.pretty_text)
-    files = _files(graph, preprocessing.pad_size_divisor, settings)
+    files = make_files(graph, preprocessing.pad_size_divisor, settings)
     sessions = [
         onnxruntime.InferenceSession(files[name], providers=["CPUExecutionProvider"]) for name in files
     ]
@@ -83,8 +83,14 @@ def export_cropper(
     return Exported(ExportFolder.finish(out, settings, sha256_file(checkpoint)), difference)
 
 
-def _files(graph: CropGraph, divisor: int, settings: Mapping[str, Any]) -> dict[str, bytes]:
-    """Both graphs, checked by onnx."""
+def make_files(graph: CropGraph, divisor: int, settings: Mapping[str, Any]) -> dict[str, bytes]:
+    """Both graphs as files, name to bytes, checked by onnx.
+
+    Args:
+        graph: the first graph, which has the second.
+        divisor: what sides of images are multiples of.
+        settings: what goes into the metadata.
+    """
     sizes = parity.TRACED.sizes(divisor)
     example = [torch.as_tensor(a) for a in parity.random_inputs(graph.inputs, sizes).values()]
     scorer = graph.score_boxes

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 TOLERANCE = 1e-4
-_SIZES = {"crops": 2}  # everything else is in the cases
+_CROPS = 2  # of a reference
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Case:
     def sizes(self, divisor: int) -> dict[str, int]:
         """Name of a size of the graph to number; sides are multiples of ``divisor``, and odd where that is 1."""
         unit = divisor if divisor > 1 else 33
-        named = dict(batch=self.batch, height=self.height * unit, width=self.width * unit)
-        return named | dict(references=self.references, words=self.words, candidates=self.candidates) | _SIZES
+        sides = dict(height=self.height * unit, width=self.width * unit)
+        contexts = dict(references=self.references, words=self.words, crops=_CROPS)
+        return dict(batch=self.batch, candidates=self.candidates) | sides | contexts
 
 
 TRACED = Case(2, 2, 3, 2, 3, 2)
@@ -46,17 +47,18 @@ CHECKED = (Case(1, 3, 2, 0, 0, 5), Case(1, 2, 2, 1, 7, 1), Case(2, 4, 3, 5, 1, 3
 def random_inputs(
     inputs: tuple[GraphTensor, ...], sizes: Mapping[str, int], seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Arrays for a graph's inputs: noise; about a third of what may be absent is; every photo is padded by another
-    size, the first one by a cell or so."""
+    """Arrays for a graph's inputs: noise, about a third of the references absent, and every photo padded."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for tensor in inputs:
         shape = tuple(sizes.get(size, size) for size in tensor.shape)
         if tensor.name == "photo_size":
             side = np.array([sizes["width"], sizes["height"]])
-            arrays[tensor.name] = np.stack([side - side * (i + 1) // 7 for i in range(shape[0])]).astype(
-                np.int64
-            )
+            padding = [side * (i + 1) // 7 for i in range(shape[0])]
+            arrays[tensor.name] = (side - padding).astype(np.int64)
+        elif tensor.name == "text_mask":  # behind the words
+            length = rng.integers(0, shape[1] + 1, size=(shape[0], 1))
+            arrays[tensor.name] = np.arange(shape[1]) >= length
         elif tensor.dtype == "bool":
             arrays[tensor.name] = rng.random(shape) < 1 / 3
         elif tensor.shape[-1] == 4:  # boxes
@@ -81,7 +83,9 @@ def samples_of(arrays: Mapping[str, np.ndarray]) -> list[CropDataSample]:
             if name.startswith("reference_")
         }
         if fields and len(fields["mask"]):
-            fields.setdefault("scores", torch.zeros(len(fields["mask"])))  # where the model does not read them
+            fields.setdefault(
+                "scores", torch.zeros(len(fields["mask"]))
+            )  # where the model does not read them
             sample.references = InstanceData(**fields)
         if "text_tokens" in arrays:
             sample.text_tokens = torch.as_tensor(arrays["text_tokens"][i][~arrays["text_mask"][i]])
