@@ -39,8 +39,8 @@ class CropResult:
         boxes: (n, 4) float64 xyxy in pixels of the upright photo, best first, inside the photo, with an area; whole
             numbers where a ratio or a size was asked for.
         scores: (n,) float64 in [0, 1], falling.
-        references: the gallery photos that were used, the pinned ones first, then the nearest; empty for a model without
-            retrieval.
+        references: the gallery photos that were used, the pinned ones first, then the nearest; empty for a model
+            without retrieval.
         rejected: why the photo gave no crops, or None.
         caption: the caption whose text tokens the model saw; None without text.
         caption_source: "given", or "generated" by a caption model; None without text.
@@ -95,8 +95,8 @@ class CropResult:
 
         ``path``; then either ``rejected``, or ``size`` [w, h], ``crops`` [{``box`` [x1, y1, x2, y2], ``score``,
         ``focal_point`` [x, y] in percent of the photo, as CSS ``object-position`` takes them}], ``references``
-        [{``id``, ``name``, ``score``, ``path``, ``weight``}], ``caption`` and ``caption_source``, null without text, and
-        ``notes``.
+        [{``id``, ``name``, ``score``, ``path``, ``weight``}], ``caption`` and ``caption_source``, null without text,
+        and ``notes``.
         """
         if self.rejected is not None:
             return {"path": self.path, "rejected": self.rejected}

@@ -34,7 +34,12 @@ def test_crops_records_and_sheet(tmp_path, capsys):
     assert first["path"] == str(tmp_path / "in" / "a.png") and first["size"] == [80, 60]
     assert [crop["file"] for crop in first["crops"]] == ["crops/a_1.jpg", "crops/a_2.jpg"]
     assert [crop["file"] for crop in second["crops"]] == ["crops/sub/b_1.jpg", "crops/sub/b_2.jpg"]
-    assert first["crops"][0] == {"box": [40, 0, 80, 60], "score": 0.9, "file": "crops/a_1.jpg"}
+    assert first["crops"][0] == {
+        "box": [40, 0, 80, 60],
+        "score": 0.9,
+        "focal_point": [75, 50],
+        "file": "crops/a_1.jpg",
+    }
     assert first["references"][0]["name"] == "gone.jpg"
     crop = np.asarray(Image.open(out / "crops" / "a_1.jpg"))
     assert crop.shape == (60, 40, 3) and crop.min() > 250  # the white half and nothing of the black one
