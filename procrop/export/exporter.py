@@ -128,6 +128,10 @@ def _onnx_bytes(
             dynamic_axes={tensor.name: tensor.dynamic_axes for tensor in (*inputs, *outputs)},
         )
     proto = onnx.load_from_string(buffer.getvalue())
+    for tensor, value in zip(outputs, proto.graph.output, strict=True):
+        # the trace leaves names of its own where it lost sight of a size
+        shape = onnx.helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, tensor.shape)
+        value.CopyFrom(shape)
     proto.doc_string = "A ProCrop model; the metadata `procrop` says how to use it."
     onnx.helper.set_model_props(proto, dict(procrop=json.dumps(settings, sort_keys=True)))
     onnx.checker.check_model(proto, full_check=True)
