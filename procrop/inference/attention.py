@@ -50,6 +50,7 @@ def record_attention(model: nn.Module) -> "Iterator[AttentionRecord]":
 
     The crops are the same to the bit. The decoder's weights are those that it computes anyway; those of the fusion,
     which it never forms, are computed a second time for the record. Outside the block a model costs what it always did.
+    A record hears all calls of its model, so one thread at a time may use the model meanwhile.
 
     Args:
         model: a ProCrop in evaluation mode. Fusion and head must be called inside the block; the image backbone and
@@ -183,7 +184,7 @@ class AttentionRecord:
             )
         decoder = sum(weights[photo].double().cpu() for weights in self._layers) / len(self._layers)
         paths = self._paths(photo, memory)
-        voters = self._voters(torch.as_tensor(np.asarray(boxes, dtype=np.float64)).view(-1, 4), size, photo)
+        voters = self._voters(torch.as_tensor(boxes).cpu().double().view(-1, 4), size, photo)
         found = voters @ (decoder @ paths)  # (n, K slots + photo, text, null)
         ids, groups = self._identities(photo)
         slots = found[:, : -len(_BEHIND)]

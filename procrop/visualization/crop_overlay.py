@@ -107,6 +107,39 @@ def draw_crops(
     return np.concatenate([np.asarray(image), np.asarray(strip)])
 
 
+def draw_overlay(
+    photo: np.ndarray,
+    boxes: np.ndarray,
+    scores: np.ndarray | None = None,
+    focal_points: np.ndarray | None = None,
+    room: tuple[int, int] | None = None,
+    subject: np.ndarray | None = None,
+    caption: str | None = None,
+    caption_source: str = "",
+) -> Image.Image:
+    """Draw what a cropper answered over the photo: :func:`draw_crops`, and the crops' focal points.
+
+    Args:
+        photo, boxes, scores, room, subject, caption, caption_source: as for :func:`draw_crops`.
+        focal_points: (n, 2) x, y in pixels of ``photo``, drawn as rings in the colours of their crops, or None.
+
+    Returns:
+        An RGB image.
+    """
+    drawn = draw_crops(photo, boxes, scores, room, subject, caption=caption, caption_source=caption_source)
+    image = Image.fromarray(drawn)
+    points = np.zeros((0, 2)) if focal_points is None else np.asarray(focal_points, dtype=np.float64)
+    # a strip with the caption adds to the height alone
+    factor = image.width / photo.shape[1]
+    draw, unit = ImageDraw.Draw(image), _unit(image)
+    for rank in range(len(points) - 1, -1, -1):
+        x, y = points[rank] * factor
+        for radius, colour, width in ((7, "white", 4), (6, rank_colour(rank), 2)):
+            edge = radius * unit
+            draw.ellipse((x - edge, y - edge, x + edge, y + edge), outline=colour, width=round(width * unit))
+    return image
+
+
 def outline_boxes(
     image: Image.Image, photo: np.ndarray, boxes: np.ndarray, colour: tuple[int, int, int], thin: bool = False
 ) -> None:
@@ -180,10 +213,13 @@ def _draw_label(
     taken: list[tuple[int, int, int, int]],
     size: tuple[int, int],
 ) -> None:
-    """Write a label at the first corner of the crop where it covers no earlier label, else at the last one tried."""
+    """Write a label at the first corner of the crop where it covers no earlier label, else at the last one tried; a
+    picture that is smaller than the label gets none."""
     font = load_font(round(13 * unit), bold=True)
     pad = round(4 * unit)
     width, height = round(font.getlength(text)) + 2 * pad, round(16 * unit) + pad
+    if width > size[0] or height > size[1]:
+        return
     left, top, right, bottom = box
     place = (0, 0, 0, 0)
     for x, y in (

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from procrop.visualization.fonts import printable
+
 HTML_SUFFIXES = (".html", ".htm")
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -34,6 +36,11 @@ def html_page(title: str, header: Image.Image, rows: Sequence[Image.Image]) -> s
     pictures = [picture_tag(header, html.escape(title), "PNG", more=lazy)]
     pictures += [picture_tag(row, "", quality=90, more=lazy) for row in rows]
     return _PAGE.format(title=html.escape(title), width=header.width, pictures="\n".join(pictures))
+
+
+def safe_text(text: str) -> str:
+    """A text of somebody else's, a file's name for instance, for a page: escaped, and without control characters."""
+    return html.escape(printable(text))
 
 
 def picture_tag(picture: Image.Image, alt: str, kind: str = "JPEG", quality: int = 82, more: str = "") -> str:

@@ -1,6 +1,5 @@
 """A sheet of pictures as one HTML file that needs nothing else: thumbnails inside, a page at a time."""
 
-import html
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,8 +8,7 @@ import numpy as np
 from PIL import Image
 
 from procrop.io import atomic_write
-from procrop.visualization.fonts import printable
-from procrop.visualization.html_page import picture_tag
+from procrop.visualization.html_page import picture_tag, safe_text
 
 _PER_PAGE = 60
 _HEAD = """<!doctype html>
@@ -84,7 +82,7 @@ def write_html_sheet(
     """
     count = 0
     with atomic_write(path, "w") as file:
-        file.write(_HEAD.format(title=_safe(title), note=_safe(note)))
+        file.write(_HEAD.format(title=safe_text(title), note=safe_text(note)))
         for count, card in enumerate(cards, start=1):
             if count % per_page == 1 or per_page == 1:
                 file.write("</main>\n<main hidden>\n" if count > 1 else "<main>\n")
@@ -94,11 +92,9 @@ def write_html_sheet(
 
 
 def _figure(card: Card) -> str:
-    picture = picture_tag(Image.fromarray(card.picture), _safe(card.title))
-    lines = "".join(f'<br><span class="grey">{_safe(line)}</span>' for line in card.lines)
-    alarm = f'<br><span class="alarm">{_safe(card.alarm)}</span>' if card.alarm else ""
-    return f"<figure>{picture}<figcaption><b>{_safe(card.title)}</b>{lines}{alarm}</figcaption></figure>\n"
-
-
-def _safe(text: str) -> str:
-    return html.escape(printable(text))
+    picture = picture_tag(Image.fromarray(card.picture), safe_text(card.title))
+    lines = "".join(f'<br><span class="grey">{safe_text(line)}</span>' for line in card.lines)
+    alarm = f'<br><span class="alarm">{safe_text(card.alarm)}</span>' if card.alarm else ""
+    return (
+        f"<figure>{picture}<figcaption><b>{safe_text(card.title)}</b>{lines}{alarm}</figcaption></figure>\n"
+    )

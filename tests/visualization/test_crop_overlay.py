@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from procrop.visualization import cut_crop, draw_crops, rank_colour
+from procrop.visualization import cut_crop, draw_crops, draw_overlay, rank_colour
 from procrop.visualization.crop_overlay import fit_size
 
 
@@ -101,3 +101,29 @@ def test_a_caption_stands_in_a_strip_below_the_picture(width):
     other = draw_crops(photo, boxes, caption="a dog and a boat", caption_source="generated")
     none = draw_crops(photo, boxes, caption="")
     assert width == 40 or len({picture.tobytes() for picture in (said, other, none)}) == 3
+
+
+def test_a_picture_smaller_than_a_label_gets_none():
+    photo = np.full((9, 440, 3), 128, dtype=np.uint8)
+    boxes = np.array([[0, 0, 440, 9]])
+    np.testing.assert_array_equal(draw_crops(photo, boxes), draw_crops(photo, boxes, labels=False))
+
+
+def test_the_overlay_is_the_drawn_crops_with_rings_around_their_focal_points():
+    photo = np.full((200, 300, 3), 128, dtype=np.uint8)
+    boxes, scores = np.array([[50, 40, 250, 160], [0, 0, 290, 190]]), np.array([0.9, 0.5])
+    plain = draw_overlay(photo, boxes, scores)
+    np.testing.assert_array_equal(np.asarray(plain), draw_crops(photo, boxes, scores))
+    for room, factor in ((None, 1), ((600, 600), 2)):
+        points = np.array([[150, 100], [200, 120]])
+        drawn = np.asarray(draw_overlay(photo, boxes, scores, points, room, caption="a dog"))
+        without = np.asarray(draw_overlay(photo, boxes, scores, room=room, caption="a dog"))
+        changed = np.argwhere((drawn != without).any(axis=2))[:, ::-1]
+        assert len(changed)
+        near = [np.abs(changed - factor * point).max(axis=1) <= 20 for point in points]
+        assert (near[0] | near[1]).all() and near[0].any() and near[1].any()
+        for rank, own in enumerate(near):
+            ring = np.array([drawn[y, x] for x, y in changed[own]])
+            assert (ring == rank_colour(rank)).all(axis=1).sum() > 20
+            coloured = changed[own][(ring == rank_colour(rank)).all(axis=1)]
+            np.testing.assert_allclose(coloured.mean(axis=0), factor * points[rank], atol=1)
