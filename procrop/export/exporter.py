@@ -160,6 +160,7 @@ def _settings(
         preprocessing=preprocessing.to_dict(),
         head=dict(type=type(head).__name__, num_queries=getattr(head, "num_queries", None))
         | {name: getattr(head, name) for name in ("grid_rule", "vote_gamma") if hasattr(head, name)},
+        ratios=dict(scored_by=SCORE_BOXES, scores=graph.head.scores_of_boxes, rules="docs/aspect_ratios.md"),
         references=references,
         text=dict(trained=own.get("text")) if reads_text else None,
         inputs=[tensor.to_dict() for tensor in graph.inputs],

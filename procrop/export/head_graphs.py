@@ -31,6 +31,8 @@ def head_graph(head: BaseCropHead) -> nn.Module:
 class DETRGraph(nn.Module):
     """The predictions of a CropDETRHead, in the order of its queries."""
 
+    scores_of_boxes = "sum over the predictions of score * IoU(prediction, box) ** vote_gamma"
+
     def __init__(self, head: CropDETRHead) -> None:
         super().__init__()
         self.head = head
@@ -57,6 +59,8 @@ class VoteGraph(nn.Module):
 
 class GridGraph(nn.Module):
     """The scores of a GridAnchorHead on the whole GAIC grid, and the features that further boxes are scored by."""
+
+    scores_of_boxes = "mean opinion score, unclipped"
 
     def __init__(self, head: GridAnchorHead) -> None:
         super().__init__()

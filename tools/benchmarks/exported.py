@@ -3,8 +3,8 @@
     python tools/benchmarks/exported.py CONFIG [--size 256x192] [--batches 1,4] [--pairs 11] [--threads 1]
 
 Any config with a ProCrop; weights, photos and references are random. Both sides take normalised photos and references
-and give all crops: backbone, encoder, fusion, head. Runs come in interleaved pairs whose order alternates. A ratio below
-1 means that onnxruntime is faster.
+and give all crops: backbone, encoder, fusion, head. Runs come in interleaved pairs whose order alternates. A ratio
+below 1 means that onnxruntime is faster.
 """
 
 import argparse
