@@ -9,7 +9,11 @@ HELP = "Write a trained cropper as ONNX: model.onnx, score_boxes.onnx and procro
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a .pth file of a training, or a model's name in `procrop models list`")
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="a .pth file of a training, or a model's name in `procrop models list`",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the export")
     parser.add_argument("--overwrite", action="store_true", help="replace an export that is there")
 

@@ -52,7 +52,9 @@ def test_the_folder_says_how_to_use_it(exported, gallery):
     assert settings["head"] == dict(type="CropDETRHead", num_queries=24, vote_gamma=4.0)
     assert settings["references"]["trained"]["fingerprint"] == gallery.fingerprint
     assert settings["references"]["what"] == "image" and settings["text"] is None
-    assert settings["ratios"]["scored_by"] == "score_boxes.onnx" and "vote_gamma" in settings["ratios"]["scores"]
+    assert (
+        settings["ratios"]["scored_by"] == "score_boxes.onnx" and "vote_gamma" in settings["ratios"]["scores"]
+    )
     assert "type='CropDETRHead'" in settings["config"]
 
 
