@@ -38,7 +38,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--jobs", type=int, default=1, help="seeds at work at once, one thread each (default 1)"
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.epochs < 2:
+        parser.error("--epochs: each stage needs at least 2")
+    if not (args.data / "annotations.jsonl").is_file():
+        parser.error(f"{args.data}: no finished dataset; make one with tools/cad.py generate")
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -47,8 +52,6 @@ def main(argv: list[str] | None = None) -> None:
     from procrop.apis.mechanism.study import run_studies, write_report
     from procrop.apis.mechanism.weak_labels import WeakLabelStudy, report
 
-    if args.epochs < 2:
-        raise SystemExit("--epochs: each stage needs at least 2")
     results = run_studies([WeakLabelStudy(args, seed) for seed in args.seeds], args.jobs)
     write_report(args.out, results, report(results))
 

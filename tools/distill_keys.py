@@ -17,6 +17,8 @@ import argparse
 import shlex
 import sys
 
+from procrop.apis.own_modules import add_import_option, import_own_modules
+
 _SHOWN = 20
 
 
@@ -62,24 +64,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
-    parser.add_argument(
-        "--import",
-        dest="modules",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="module of your own encoder",
-    )
+    add_import_option(parser, "module of your own encoder")
     parser.set_defaults(run=run)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Distil, and write the report."""
-    import importlib
-
-    for module in args.modules:
-        importlib.import_module(module)
+    import_own_modules(args)
     import torch
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-# A dataset from a folder of photos without any weights or network, about 0.5 s an expansion on one core:
+# A dataset from a folder of photos without any weights or network, 0.15 to 0.4 s an expansion on one core:
 #   python tools/cad.py generate configs/cad/generate_embedded.py --out data/cad_small
 # ReflectOutpainter is a stand-in for development, not a generative model (docs/generation.md). Photos lie in
 # data/photos; `credits` names a file among them that states their licences, and is left out where there is none.

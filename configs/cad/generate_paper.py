@@ -2,7 +2,7 @@
 #   torchrun --nproc_per_node=8 tools/cad.py generate configs/cad/generate_paper.py --out data/cad
 # Try `--limit 20` first and look at the sheets. docs/generation.md says what weights it takes, what it costs, and what
 # the licences of photos and weights ask for. The paper does not say what classifies its compositions: ours is by rule.
-_base_ = ["../_base_/generation/quality_gencrop.py"]
+_base_ = ["../_base_/generation/paint_controlnet.py", "../_base_/generation/quality_gencrop.py"]
 generation = dict(
     source=[
         dict(type="AVASource", root="data/ava", top=55_000),
@@ -22,17 +22,7 @@ generation = dict(
         dict(type="RuleComposition"),
         dict(type="SAMMasks", model_type="vit_h", checkpoint="weights/sam_vit_h_4b8939.pth", device="cuda"),
         dict(type="RandomCanvas", sides=(700, 1024)),
-        # where its weights come from: configs/_base_/generation/paint_controlnet.py
-        dict(
-            type="ControlNetOutpainter",
-            model="stable-diffusion-v1-5/stable-diffusion-inpainting",
-            revision="8a4288a76071f7280aedbdb3253bdb9e9d5d84bb",
-            controlnet="lllyasviel/control_v11p_sd15_seg",
-            controlnet_revision="210682041b41097834006a910b8773f423343900",
-            variant="fp16",
-            device="cuda",
-            dtype="float16",
-        ),
+        {{_base_.outpainter}},  # and where all weights come from: paint_controlnet.py
         {{_base_.quality_filter}},
         dict(type="RandomCrops", number=8),
     ],

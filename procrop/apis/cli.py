@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from procrop import __version__
@@ -51,6 +51,17 @@ def make_parser(prog: str = "procrop") -> argparse.ArgumentParser:
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser
+
+
+def each_command(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """The words that lead to a parser, and the parser: itself with none, then its sub-commands and theirs."""
+    yield words, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                yield from each_command(sub, (*words, name))
 
 
 def tool_main(command: ModuleType, argv: Sequence[str] | None = None) -> int:

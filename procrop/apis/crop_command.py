@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from procrop.apis.crop_jobs import CropJob, lies_in, plan_jobs
 from procrop.apis.job_captions import put_captions
+from procrop.apis.own_modules import add_import_option, import_own_modules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,14 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the crops of an earlier run in the same folder"
     )
-    parser.add_argument(
-        "--import",
-        dest="modules",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="module of your own components, to be imported first; may be repeated",
-    )
+    add_import_option(parser, "module of your own components, to be imported first; may be repeated")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,10 +72,7 @@ def run(args: argparse.Namespace) -> int:
     _check_text_options(args)
     _check_out(out, [Path(name) for name in args.inputs], args.overwrite)
     jobs, unknown = put_captions(plan_jobs(args.inputs, out), args.caption, args.captions)
-    import importlib
-
-    for module in args.modules:
-        importlib.import_module(module)
+    import_own_modules(args)
     from procrop.apis.text_config import read_text_config
     from procrop.inference.crop_inferencer import CropInferencer
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from procrop.evaluation.functional.ranking import TIES
+from procrop.evaluation.functional.ranking import check_top
 from procrop.evaluation.photo_record import PhotoRecord
 
 # pairs of boxes that are compared at once: arrays of this size stay in a processor's cache
@@ -89,10 +89,7 @@ class PhotoBatch:
         Raises:
             ValueError: If n is below 1 or ``ties`` unknown.
         """
-        if n < 1:
-            raise ValueError(f"top-N needs N of 1 or more, got {n}")
-        if ties not in TIES:
-            raise ValueError(f"ties must be one of {TIES}, got {ties!r}")
+        check_top(n, ties)
         counts = np.minimum(n, self.count)
         if ties == "include" and n < self.mos.shape[1]:
             last = np.take_along_axis(self.mos, self.order[:, n - 1 : n], axis=1)

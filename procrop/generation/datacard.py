@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .settings import GenerationSettings
     from .source_photos import SourcePhoto
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+# a number by itself, not the digits of a name such as gpt-4o-2024-08-06
+_NUMBER = re.compile(r"(?<!\w)(?<!\w[-.])\d+(\.\d+)?(?!\w)(?!-\w)")
 _UNKNOWN = "not stated"
 # of a component's settings: where it runs says nothing of what it makes
 _NOT_SHOWN = ("type", "device")

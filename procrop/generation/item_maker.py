@@ -60,7 +60,7 @@ class ItemMaker:
     def up_to_date(self, key: str, photo: SourcePhoto, photo_sha256: str | None) -> ItemRecord | None:
         """The record of a finished item, if it is what would be made now."""
         record = self.items.read(key)
-        if record is None or record.made_from != self.made_from(photo, photo_sha256):
+        if record is None or record.again or record.made_from != self.made_from(photo, photo_sha256):
             return None
         return record if self.items.is_whole(record) else None
 
@@ -68,7 +68,8 @@ class ItemMaker:
         """Make the items of a photo that are not there yet.
 
         Returns:
-            How many items were made now, and how many there are.
+            How many items were made now, and how many there are. What a step was asked again and dropped again, for
+            the same reason, was not made.
 
         Raises:
             ValueError: A step cannot work on the item; the message names both.
@@ -81,9 +82,13 @@ class ItemMaker:
         missing = [
             n for n, key in enumerate(self.keys(photo)) if not self.up_to_date(key, photo, photo_sha256)
         ]
-        if missing:
-            self._make(photo, photo_sha256, missing)
-        return len(missing), self.settings.expansions
+        if not missing:
+            return 0, self.settings.expansions
+        keys = [self.keys(photo)[n] for n in missing]
+        before = [self.items.read(key) for key in keys]
+        self._make(photo, photo_sha256, missing)
+        same = [r is not None and r.again and r == self.items.read(r.key) for r in before]
+        return len(missing) - sum(same), self.settings.expansions
 
     def close(self) -> None:
         """Close all steps."""
@@ -101,9 +106,10 @@ class ItemMaker:
                 step = self.chain.names[number]
                 base = self._run(number, base, prints)
         except (PhotoError, DropItem) as error:
+            why, again = (step, error.reason), getattr(error, "again", False)
             for n in missing:
-                dropped = ItemRecord(keys[n], made_from, photo_sha256, None, None, (step, error.reason), True)
-                self.items.commit(dropped, None)
+                record = ItemRecord(keys[n], made_from, photo_sha256, None, None, why, True, again)
+                self.items.commit(record, None)
             return
         for n in missing:
             self._make_one(photo, base.with_(variant=n), dict(prints), made_from)
@@ -115,7 +121,9 @@ class ItemMaker:
                 step = self.chain.names[number]
                 item = self._run(number, item, prints)
         except DropItem as error:
-            self.items.commit(ItemRecord(item.key, made_from, sha256, None, None, (step, error.reason)), None)
+            why = step, error.reason
+            record = ItemRecord(item.key, made_from, sha256, None, None, why, again=error.again)
+            self.items.commit(record, None)
             return
         row = item_row(item, photo, sha256, self.chain)
         self.items.commit(ItemRecord(item.key, made_from, sha256, row), item.image)
@@ -129,12 +137,12 @@ class ItemMaker:
         result = store.get(key, inputs, draw) if store else None
         if result is None:
             result = self._result(number, item)
-            if store:
+            if store and not result.again:
                 store.put(key, inputs, draw, result)
         made_of = sha256_json([inputs, draw if result.drew else None])
         prints.update((name, made_of) for name in step.makes)
         if result.dropped is not None:
-            raise DropItem(result.dropped)
+            raise DropItem(result.dropped, result.again)
         return item.with_(**result.fields)
 
     def _result(self, number: int, item: CADItem) -> KeptResult:
@@ -144,13 +152,13 @@ class ItemMaker:
         before = _state(rng)
         shown = {field: getattr(item, field) for field in (*_IDENTITY, *self.chain.needs(number))}
         try:
-            made, dropped = step.run(CADItem(**shown), rng), None
+            made, dropped, again = step.run(CADItem(**shown), rng), None, False
         except DropItem as error:
-            made, dropped = None, error.reason
+            made, dropped, again = None, error.reason, error.again
         except ValueError as error:
             raise GenerationError(f"{name} on {item.key} ({item.path}): {error}") from error
         fields = {} if made is None else {field: getattr(made, field) for field in step.makes}
-        return KeptResult(fields, dropped, _state(rng) != before)
+        return KeptResult(fields, dropped, _state(rng) != before, again)
 
 
 def _state(rng: np.random.Generator) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from procrop.io.manifest import sha256_file
 
 from .result_store import folder_of
 
-IMAGES, ITEMS = "images", "work/items"
+ANNOTATIONS, IMAGES, ITEMS = "annotations.jsonl", "images", "work/items"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class ItemRecord:
         image_sha256: Of its finished photo.
         dropped: (step, reason) where it was dropped.
         whole_source: It was dropped with all expansions of its source photo.
+        again: The step that dropped it wants to be asked again in every run.
     """
 
     key: str
@@ -38,6 +39,7 @@ class ItemRecord:
     image_sha256: str | None = None
     dropped: tuple[str, str] | None = None
     whole_source: bool = False
+    again: bool = False
 
 
 class ItemFolder:
@@ -79,8 +81,14 @@ class ItemFolder:
             return False
 
     def commit(self, record: ItemRecord, image: np.ndarray | None) -> ItemRecord:
-        """Write an item: its photo (height, width, 3) uint8 RGB where it has one, then its record."""
+        """Write an item: its photo (height, width, 3) uint8 RGB where it has one, then its record.
+
+        An older photo of the item goes with all annotations: they tell of boxes in a picture that is there no longer,
+        and a run that ends before it writes new ones must not leave them for a training to read.
+        """
         path = self.image_path(record.key)
+        if path.exists():
+            (self.root / ANNOTATIONS).unlink(missing_ok=True)
         if image is None:
             path.unlink(missing_ok=True)
         else:

@@ -16,9 +16,9 @@ from procrop.io.manifest import sha256_json, write_manifest
 from .datacard import attribution_table, card_text
 from .errors import GenerationError
 from .item_maker import ItemMaker
-from .item_records import IMAGES, ItemRecord
+from .item_records import ANNOTATIONS, IMAGES, ItemRecord
 from .item_row import crop_record
-from .run_folder import ANALYSES, ANNOTATIONS, ATTRIBUTION, CARD, KIND, REJECTED, VERSION
+from .run_folder import ANALYSES, ATTRIBUTION, CARD, KIND, REJECTED, VERSION
 from .settings import GenerationSettings
 from .source_photos import PhotoList, SourcePhoto
 
@@ -129,7 +129,7 @@ def _counted(
     ]
     for photo in listed.photos:
         counts.rejected += _rejections(photo, records[photo.id])
-    counts.split_of = _splits([photo.id for photo in used], settings)
+    counts.split_of = _split_of(used, records, settings)
     for photo in used:
         rows = [record.row for record in records[photo.id] if record.row is not None]
         split, licence = counts.split_of[photo.id], photo.credit.licence
@@ -140,6 +140,16 @@ def _counted(
         for row in rows:
             counts.compositions[row["composition"]] = counts.compositions.get(row["composition"], 0) + 1
     return counts
+
+
+def _split_of(
+    used: list[SourcePhoto], records: dict[str, list[ItemRecord]], settings: GenerationSettings
+) -> dict[str, str]:
+    """Id of a source photo -> its split; copies of one photo under other names go where the first of them goes."""
+    first: dict[str | None, str] = {}
+    same = {photo.id: first.setdefault(records[photo.id][0].photo_sha256, photo.id) for photo in used}
+    splits = _splits(list(first.values()), settings)
+    return {name: splits[original] for name, original in same.items()}
 
 
 def _splits(names: list[str], settings: GenerationSettings) -> dict[str, str]:

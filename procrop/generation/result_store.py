@@ -39,11 +39,13 @@ class KeptResult:
         fields: Field -> value.
         dropped: The reason, or None.
         drew: Whether it drew from its random generator.
+        again: Whether it is to be asked again next time; such a result is not kept.
     """
 
     fields: Mapping[str, Any]
     dropped: str | None = None
     drew: bool = False
+    again: bool = False
 
 
 class ResultStore:

@@ -10,10 +10,10 @@ from procrop.io.manifest import MANIFEST_NAME
 from procrop.io.writing import writing_to
 
 from .errors import GenerationError
-from .item_records import IMAGES
+from .item_records import ANNOTATIONS, IMAGES
 
 KIND, VERSION = "CAD dataset", 1
-ANNOTATIONS, REJECTED, ANALYSES = "annotations.jsonl", "rejected.jsonl", "analyses.jsonl"
+REJECTED, ANALYSES = "rejected.jsonl", "analyses.jsonl"
 CARD, ATTRIBUTION, STATISTICS = "datacard.md", "attribution.tsv", "stats"
 _OWN = {IMAGES, "work", ANNOTATIONS, REJECTED, ANALYSES, CARD, ATTRIBUTION, STATISTICS, MANIFEST_NAME}
 _LOCKS = "work/locks"

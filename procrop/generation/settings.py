@@ -40,6 +40,7 @@ class GenerationSettings:
     imports: Sequence[str] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         if self.expansions < 1:
             raise GenerationError(f"generation.expansions must be at least 1, not {self.expansions}")
         if min(self.val_share, self.test_share) < 0 or self.val_share + self.test_share >= 1:
@@ -53,6 +54,22 @@ class GenerationSettings:
             )
         if not self.steps:
             raise GenerationError("generation.steps is empty: name the steps from photo to dataset")
+
+    def _check_kinds(self) -> None:
+        """Configs are written by hand, and ``--cfg-options`` reads what is no number as text."""
+        for name in ("expansions", "seed", "quality"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise GenerationError(f"generation.{name} must be a whole number, not {value!r}")
+        for name in ("val_share", "test_share"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise GenerationError(f"generation.{name} must be a number, not {value!r}")
+        for name, own in (("source", self.sources), ("steps", self.steps)):
+            if not isinstance(own, list | tuple) or not all(isinstance(one, Mapping) for one in own):
+                raise GenerationError(
+                    f"generation.{name} must be a list of dict(type=...), not {getattr(self, name)!r}"
+                )
 
     @classmethod
     def from_config(cls, values: Mapping[str, Any], imports: Sequence[str] = ()) -> "GenerationSettings":
@@ -74,9 +91,9 @@ class GenerationSettings:
         return cls(**values, imports=tuple(imports))
 
     @property
-    def sources(self) -> list[Mapping[str, Any]]:
+    def sources(self) -> Sequence[Mapping[str, Any]]:
         """Configs of all sources."""
-        return [self.source] if isinstance(self.source, Mapping) else list(self.source)
+        return [self.source] if isinstance(self.source, Mapping) else self.source
 
 
 def build_steps(configs: Sequence[Mapping[str, Any]]) -> list[GenerationStep]:

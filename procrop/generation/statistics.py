@@ -57,7 +57,7 @@ def dataset_statistics(root: Path) -> dict[str, Any]:
 
 
 def statistics_text(figures: Mapping[str, Any], title: str) -> str:
-    """The figures as Markdown; the first table is Table 2 of the paper."""
+    """The figures as Markdown; the first table is Table 2 of the paper, whose total is that of outpainted photos."""
     lines = [f"# {title}", "", f"{figures['items']:,} photos from {figures['photos']:,} source photos.", ""]
     lines += ["## Composition classes of the source photos", "", *_table_2(figures), "", "## Splits", ""]
     splits = ((name, *numbers) for name, numbers in figures["splits"].items())
@@ -90,10 +90,11 @@ def _table_2(figures: Mapping[str, Any]) -> list[str]:
     rows = []
     for by_collection in table.values():
         counts = [by_collection.get(c, [0, 0]) for c in collections]
-        rows.append([*(c[0] for c in counts), *(c[1] for c in counts), sum(map(sum, counts))])
+        expanded = [c[1] for c in counts]
+        rows.append([*(c[0] for c in counts), *expanded, sum(expanded)])
     total = np.sum(rows, axis=0).tolist()
     body = [[class_title(name), *row] for name, row in zip(table, rows, strict=True)]
-    return markdown_table([*columns, "total"], [*body, ["Total", *total]])
+    return markdown_table([*columns, "total outpainted"], [*body, ["Total", *total]])
 
 
 def _numbers(measured: Mapping[str, float]) -> list[str]:

@@ -8,11 +8,17 @@ from .item import CADItem
 
 
 class DropItem(Exception):
-    """Raised by a step for an item that is not good enough; the reason is counted and listed, the others go on."""
+    """Raised by a step for an item that is not good enough; the reason is counted and listed, the others go on.
 
-    def __init__(self, reason: str) -> None:
+    Attributes:
+        reason: Why, in words.
+        again: Whether the step wants to be asked again in every run, because it keeps its own answers and may be given
+            leave to find another one. Otherwise the item is dropped until something that it hangs on changes.
+    """
+
+    def __init__(self, reason: str, again: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.again = reason, again
 
 
 class GenerationStep(ABC):

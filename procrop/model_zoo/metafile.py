@@ -67,9 +67,16 @@ def read_zoo(metafile: str | os.PathLike | None = None) -> ModelZoo:
         MetafileError: A file is missing, is no YAML, has an unknown key or a wrong value, or a name is there twice.
     """
     own = metafile or os.environ.get(METAFILE_VARIABLE)
+    zoo = read_package_zoo()
+    if own:
+        _add(zoo, Path(own))
+    return zoo
+
+
+def read_package_zoo() -> ModelZoo:
+    """The models and recipes of the package alone."""
     zoo = ModelZoo()
-    for path in [PACKAGE_METAFILE, *([Path(own)] if own else [])]:
-        _add(zoo, path)
+    _add(zoo, PACKAGE_METAFILE)
     return zoo
 
 

@@ -20,7 +20,16 @@ def checked_placement(batch_size: int, device: str, dtype: str) -> tuple[int, to
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     if dtype not in DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    return int(batch_size), checked_device(device), DTYPES[dtype]
+
+
+def checked_device(device: str) -> torch.device:
+    """A device by its name.
+
+    Raises:
+        ValueError: It is a CUDA device, and there is none.
+    """
     place = torch.device(device)
     if place.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {device!r}: torch sees no CUDA device here; take device='cpu'")
-    return int(batch_size), place, DTYPES[dtype]
+    return place

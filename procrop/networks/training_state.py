@@ -9,7 +9,11 @@ from torch.optim import Optimizer
 from procrop.io.atomic import write_bytes
 
 
-class TrainingStateError(ValueError):
+class TrainingError(ValueError):
+    """A training that cannot go on; the message says what to do."""
+
+
+class TrainingStateError(TrainingError):
     """A state that is damaged or of another run."""
 
 

@@ -5,19 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "backbones": [
-            "CLIPRetrieval",
-            "DistilledKeyRetrieval",
-            "DreamSimRetrieval",
-            "EfficientNetLiteRetrieval",
-            "Embeddings",
-            "HFSAMRetrieval",
-            "LPIPSRetrieval",
-            "LineCompositionRetrieval",
-            "RetrievalBackbone",
-            "SAMRetrieval",
-            "TorchRetrieval",
-        ],
+        # the encoders themselves are in procrop.retrieval.backbones
+        "backbones": ["Embeddings", "RetrievalBackbone", "TorchRetrieval"],
         "distillation": ["DistillSettings", "distill_keys"],
         "distilled_key_file": ["DistilledKeyFileError", "KeySpace"],
         "feature_store": ["FeatureStore", "FeatureStoreError"],

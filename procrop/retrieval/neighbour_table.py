@@ -136,8 +136,9 @@ class NeighbourTable:
     ) -> "NeighbourTable":
         """Search the gallery for every query.
 
-        Neither a gallery photo of the query's source is taken, nor one with the very bytes of the query's file, nor
-        one of that photo's source. Queries that cannot be read are set aside in ``rejected``.
+        Neither a gallery photo of the query's source is taken, nor a copy of one under another name, nor one with the
+        very bytes of the query's file, nor one of that photo's source. Queries that cannot be read are set aside in
+        ``rejected``.
 
         Args:
             queries: Photos with their ids and sources.
@@ -254,5 +255,10 @@ def _search_all(
 
 
 def _barred(gallery: Gallery, query: Query) -> np.ndarray:
-    """Ids (E,) int64 of the gallery photos that are a query, or of its source by its name or by its content."""
-    return np.concatenate([gallery.ids_of([query.source_id]), own_photo_ids(gallery, query.path)])
+    """Ids (E,) int64 of the gallery photos that are a query, or of its source by its name or by its content.
+
+    A copy of the source photo in the gallery has another name, and the query other bytes; both are the source.
+    """
+    source = gallery.ids_of([query.source_id])
+    copies = [gallery.ids_by_sha256[gallery.records[i].sha256] for i in source]
+    return np.concatenate([source, *copies, own_photo_ids(gallery, query.path)]).astype(np.int64)

@@ -33,6 +33,19 @@ def test_files_that_are_named_exist(path):
         assert (path.parent / link).is_file(), link
 
 
+def _anchors(page):
+    """What the headings of a page can be linked by."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_sections_that_are_linked_exist(path):
+    for page, anchor in re.findall(r"\]\(([\w/.-]*)#([\w-]+)\)", path.read_text(encoding="utf-8")):
+        assert anchor in _anchors(path.parent / page if page else path), f"{page}#{anchor}"
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_folders_that_are_named_exist(path):
     text = path.read_text(encoding="utf-8")
@@ -40,15 +53,20 @@ def test_folders_that_are_named_exist(path):
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["reproduce.md", "evaluation.md"])
+# tools with sub-commands have options for each
+SUB_COMMANDS = ("tools/datasets.py", "tools/gallery.py", "tools/cad.py", "tools/train_artefact_filter.py")
+
+
+@pytest.mark.parametrize(
+    "page", ["reproduce.md", "evaluation.md", "generation.md", "generation_filter.md", "weak_training.md"]
+)
 def test_options_of_commands_exist(page):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8").replace("\\\n", " ")
     commands = re.findall(r"python (tools/[\w/]+\.py)((?:[ \[]+[^`\n|#]*)?)", text)
-    assert len(commands) > 4
+    assert len(commands) > 2
     asked: dict[tuple[str, ...], set[str]] = {}
     for tool, rest in commands:
-        # tools with sub-commands have options for each
-        sub = (rest.split()[0],) if tool in ("tools/datasets.py", "tools/gallery.py") else ()
+        sub = (rest.split()[0],) if tool in SUB_COMMANDS else ()
         asked.setdefault((tool, *sub), set()).update(re.findall(r"--[\w-]+", rest))
     for command, options in asked.items():
         if options:

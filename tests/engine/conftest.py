@@ -4,9 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """The toy's config, to be copied before it is changed."""
+    return Config.fromfile(ROOT / "configs/procrop_toy.py")
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,12 @@
 """The parts of a config that build no Runner, retrieval, text and gallery source, are checked key by key too."""
 
 import copy
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from refused_configs import refused
 
-from procrop.engine.config_validation import ConfigError, validate_config
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def toy():
-    return Config.fromfile(ROOT / "configs/procrop_toy.py")
-
-
-def refused(cfg, *words):
-    with pytest.raises(ConfigError) as error:
-        validate_config(cfg)
-    for word in words:
-        assert word in str(error.value), str(error.value)
+from procrop.engine.config_validation import validate_config
 
 
 def test_retrieval_fragment_without_a_scope():

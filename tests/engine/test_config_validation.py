@@ -9,6 +9,7 @@ from mmdet import registry as mmdet_registry
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from refused_configs import refused
 from torch import nn
 
 from procrop.engine.config_validation import ConfigError, merge_cfg_options, validate_config
@@ -17,18 +18,6 @@ from procrop.registry import MODELS
 ROOT = Path(__file__).parents[2]
 MMDET_CONFIGS = Path(mmdet.__file__).parent / ".mim" / "configs"
 OWN_CONFIGS = [p for p in sorted((ROOT / "configs").rglob("*.py")) if "_base_" not in p.parts]
-
-
-@pytest.fixture(scope="module")
-def toy():
-    return Config.fromfile(ROOT / "configs/procrop_toy.py")
-
-
-def refused(cfg, *words):
-    with pytest.raises(ConfigError) as error:
-        validate_config(cfg)
-    for word in words:
-        assert word in str(error.value), str(error.value)
 
 
 @pytest.mark.parametrize("path", OWN_CONFIGS, ids=lambda p: p.stem)

@@ -1,19 +1,11 @@
 """Overrides of a file's variables are refused, since what was made of them are copies; the places are named."""
 
 import copy
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
 from procrop.engine.config_validation import ConfigError, merge_cfg_options, validate_config
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def toy():
-    return Config.fromfile(ROOT / "configs/procrop_toy.py")
 
 
 def message(cfg, *options):

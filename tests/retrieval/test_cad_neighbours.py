@@ -1,5 +1,7 @@
 """The professional photo that a sample of CAD was made from is never among its references."""
 
+import shutil
+
 import numpy as np
 from PIL import Image
 
@@ -27,6 +29,21 @@ def write_expansions(root, photos):
                 CropRecord(name, f"{name}.png", [box], [5.0], source_id=path.stem, extra={"split": "train"})
             )
     get_format("cad").save(CropSet("cad", records, root / "images", Problems()), root, None, Problems())
+
+
+def test_a_copy_of_the_source_is_left_out(tmp_path, photos, retrieval):
+    """A photographer's folder holds some photos twice; the copy shows the label as well as the source does."""
+    write_expansions(tmp_path / "cad", photos)
+    (photos / "best").mkdir()
+    for number in (3, 7):
+        shutil.copy(photos / f"p{number:03d}.png", photos / "best" / f"portfolio{number}.png")
+    gallery = build_gallery(tmp_path / "g", items_from_folder(photos), retrieval, photos)
+    queries = [(f"p{n:03d}_0", f"p{n:03d}", tmp_path / f"cad/images/p{n:03d}_0.png") for n in (3, 5, 7)]
+    table = NeighbourTable.build(queries, gallery, 20)
+    found = {name: [gallery.source_ids[i] for i in table.lookup(name, 20)[0]] for name, _, _ in queries}
+    assert "best/portfolio3" not in found["p003_0"] and "best/portfolio7" in found["p003_0"]
+    assert "best/portfolio7" not in found["p007_0"] and "best/portfolio3" in found["p007_0"]
+    assert [len(found[name]) for name, _, _ in queries] == [20, 20, 20] and "p005" not in found["p005_0"]
 
 
 def test_the_source_is_left_out(tmp_path, photos, retrieval):

@@ -12,13 +12,12 @@ from procrop.io.photo import read_photo
 from procrop.networks.key_student import KeyStudent
 from procrop.retrieval import (
     DistilledKeyFileError,
-    DistilledKeyRetrieval,
     Gallery,
     GalleryError,
     KeySpace,
     NeighbourTable,
 )
-from procrop.retrieval.backbones import distilled_keys
+from procrop.retrieval.backbones import DistilledKeyRetrieval, distilled_keys
 from procrop.retrieval.distilled_key_file import DistilledKeys, read_distilled_keys, write_distilled_keys
 
 NETWORK = dict(key_dim=12, variant="lite0", grid=2, hidden=8, unit=True)
@@ -237,7 +236,7 @@ def test_a_damaged_file_is_refused_with_the_remedy(gallery, student, tmp_path, d
 
 
 def test_grid_keys_are_the_tokens():
-    from procrop.retrieval import EfficientNetLiteRetrieval
+    from procrop.retrieval.backbones import EfficientNetLiteRetrieval
 
     encoder = EfficientNetLiteRetrieval(key="grid", token_grid=(2, 3), image_size=64)
     found = encoder.encode([np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)])

@@ -21,6 +21,10 @@ SIZE = (100, 80)
 
 
 def make_study(out, **changes):
+    annotations = out / "cad" / "annotations.jsonl"
+    if not annotations.exists():
+        annotations.parent.mkdir()
+        annotations.touch()
     args = dict(out=out, data=out / "cad", flms=None, photos=4, epochs=8, probes=0, decoys=True, jobs=1)
     return WeakLabelStudy(argparse.Namespace(**(args | changes)), seed=3)
 
@@ -144,6 +148,9 @@ def test_results_of_other_settings_are_refused(tmp_path):
     make_study(tmp_path, decoys=False)
     with pytest.raises(SystemExit, match="other arguments"):
         make_study(tmp_path, photos=5)
+    (tmp_path / "cad" / "annotations.jsonl").write_text("{}\n")  # another dataset in the same place
+    with pytest.raises(SystemExit, match="other arguments"):
+        make_study(tmp_path)
 
 
 def test_help_imports_nothing_heavy():
@@ -153,3 +160,14 @@ def test_help_imports_nothing_heavy():
     check = f"import sys, atexit; atexit.register(lambda: print('heavy', 'numpy' in sys.modules)); {code}"
     shown = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert shown.returncode == 0 and "heavy False" in shown.stdout
+
+
+def test_what_cannot_be_studied_is_refused_before_any_training(tmp_path):
+    for args, message in (
+        ((tmp_path, "--epochs", "1"), "each stage needs at least 2"),
+        ((tmp_path, "--epochs", "2"), "no finished dataset; make one with tools/cad.py generate"),
+    ):
+        command = [sys.executable, TOOL, *args, "--out", tmp_path / "study"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2 and message in done.stderr
+    assert not (tmp_path / "study").exists()

@@ -187,6 +187,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from procrop.generation.chain import StepChain
     from procrop.generation.settings import build_steps
+    from procrop.io.atomic import write_text
 
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -210,8 +211,7 @@ def main(argv: list[str] | None = None) -> int:
     text = "\n".join(lines + table(clock, names, settings.expansions)) + "\n"
     print(text, end="")
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text, encoding="utf-8")
+        write_text(args.out, text)
     return 0
 
 

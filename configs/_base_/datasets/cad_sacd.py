@@ -16,12 +16,7 @@ train_pipeline = [
     dict(type="LoadCropAnnotations"),
     dict(type="RandomInitialCrop"),
     dict(type="PhotometricDistortion"),
-    dict(
-        type="RandomChoiceResize",
-        scales=[(1333, short) for short in range(480, 801, 32)],
-        resize_type="Resize",
-        keep_ratio=True,
-    ),
+    {{_base_.multi_scale_resize}},  # loading.py
     dict(type="PackCropInputs"),
 ]
 dataset = dict(type="CADDataset", data_root="data/cad", references=references)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from procrop.evaluation.bootstrap import paired_difference
+from procrop.io.manifest import sha256_file
 
 from .study import MechanismStudy
 
@@ -34,7 +35,8 @@ class WeakLabelStudy(MechanismStudy):
     def __init__(self, args: Namespace, seed: int) -> None:
         self.args = args
         # the decoys can be added later
-        settings = dict(photos=args.photos, data=str(args.data.resolve()))
+        annotations = sha256_file(args.data / "annotations.jsonl")
+        settings = dict(photos=args.photos, data=str(args.data.resolve()), annotations=annotations)
         super().__init__(args.out, seed, settings, args.epochs, threads=1)
         self.data = args.data.resolve()
         self.models = [name for name in MODELS if args.decoys or name != DECOYS]

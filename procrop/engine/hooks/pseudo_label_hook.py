@@ -202,7 +202,7 @@ def _on_rank_0(runner: Runner, work: Any) -> Any:
     if runner.rank == 0:
         try:
             told[0] = work()
-        except (ValueError, OSError) as error:
+        except Exception as error:  # whatever it is, the others must not wait for ever
             told[1] = error
     broadcast_object_list(told)
     if told[1] is not None:

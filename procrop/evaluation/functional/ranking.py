@@ -9,6 +9,28 @@ UNSCORED = -2.0
 TIES = ("file_order", "include")
 
 
+def check_ties(ties: str) -> str:
+    """Return ``ties``.
+
+    Raises:
+        ValueError: If it is unknown.
+    """
+    if ties not in TIES:
+        raise ValueError(f"ties must be one of {TIES}, got {ties!r}")
+    return ties
+
+
+def check_top(n: int, ties: str) -> None:
+    """See that there is a top N.
+
+    Raises:
+        ValueError: If n is below 1 or ``ties`` unknown.
+    """
+    if n < 1:
+        raise ValueError(f"top-N needs N of 1 or more, got {n}")
+    check_ties(ties)
+
+
 def rank_order(scores: ArrayLike) -> np.ndarray:
     """Order by (-score, position); a score that is not finite never wins: it comes last.
 
@@ -56,10 +78,7 @@ def top_crops(mos: ArrayLike, n: int, ties: str = "file_order") -> np.ndarray:
     Raises:
         ValueError: If n is below 1 or ``ties`` unknown.
     """
-    if n < 1:
-        raise ValueError(f"top-N needs N of 1 or more, got {n}")
-    if ties not in TIES:
-        raise ValueError(f"ties must be one of {TIES}, got {ties!r}")
+    check_top(n, ties)
     mos = np.asarray(mos, dtype=np.float64)
     order = rank_order(mos)
     if ties == "include" and n < len(order):

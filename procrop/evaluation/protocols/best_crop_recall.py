@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from procrop.evaluation.functional.ranking import check_ties
 from procrop.evaluation.photo_batch import PhotoBatch
 from procrop.evaluation.protocols.base import Figures, Protocol, in_pixels
-from procrop.evaluation.protocols.hits import check_counts, check_eps, check_ties, is_hit, key_end
+from procrop.evaluation.protocols.hits import check_counts, check_eps, is_hit, key_end
 from procrop.structures.boxes import box_iou
 
 #: the thresholds that Jia et al.'s evaluation goes through

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from procrop.evaluation.functional.floors import random_weighted_grid_accuracy
+from procrop.evaluation.functional.ranking import check_ties
 from procrop.evaluation.photo_batch import PhotoBatch
 from procrop.evaluation.photo_record import PhotoRecord
 from procrop.evaluation.protocols.base import Figures, Protocol
-from procrop.evaluation.protocols.hits import check_counts, check_ties
+from procrop.evaluation.protocols.hits import check_counts
 
 
 class GridRanking(Protocol):

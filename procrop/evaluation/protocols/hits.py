@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from procrop.evaluation.functional.ranking import TIES
 from procrop.evaluation.functional.topn_accuracy import distinct_hits
 
 # subsets of rows are enumerated up to this many rows; beyond, photos are matched one by one
@@ -21,17 +20,6 @@ def check_eps(eps: float | Sequence[float]) -> tuple[float, ...]:
     if not values or not all(0 < value <= 1 for value in values):
         raise ValueError(f"eps is an IoU above 0 and at most 1, got {eps!r}")
     return values
-
-
-def check_ties(ties: str) -> str:
-    """Return ``ties``.
-
-    Raises:
-        ValueError: If it is unknown.
-    """
-    if ties not in TIES:
-        raise ValueError(f"ties must be one of {TIES}, got {ties!r}")
-    return ties
 
 
 def check_counts(**counts: Sequence[int]) -> None:

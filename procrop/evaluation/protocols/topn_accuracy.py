@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from procrop.evaluation.functional.floors import random_rankings
+from procrop.evaluation.functional.ranking import check_ties
 from procrop.evaluation.photo_batch import PhotoBatch
 from procrop.evaluation.protocols.base import Figures, Protocol, in_pixels
 from procrop.evaluation.protocols.hits import (
     check_counts,
     check_eps,
-    check_ties,
     is_hit,
     key_end,
     largest_matchings,

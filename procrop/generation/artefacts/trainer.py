@@ -1,26 +1,21 @@
-"""Training of the artefact classifier; killed at any moment, it goes on as if it had not been."""
+"""Training of the artefact classifier."""
 
 import math
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from procrop.io.progress import progress
 from procrop.networks.artefact_classifier import ArtefactClassifier, to_batch
-from procrop.networks.training_state import load_training_state, save_training_state
+from procrop.networks.epoch_trainer import EpochTrainer
+from procrop.networks.placement import checked_device
 from procrop.retrieval.distillation.draws import epoch_plan, photometric_view
 
 from .settings import ArtefactSettings
 
-# a kill costs no more than this many seconds of training, and an epoch
-_SAVE_EVERY = 20.0
 
-
-class ArtefactTrainer:
+class ArtefactTrainer(EpochTrainer):
     """AdamW on the weighted, smoothed cross-entropy of good and bad.
 
     A photo is mirrored left to right in half of the epochs, and changed in light and colours in all. It is never cut:
@@ -44,74 +39,33 @@ class ArtefactTrainer:
         settings: ArtefactSettings,
         device: str = "cpu",
     ) -> None:
-        self.device = torch.device(device)
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {device!r}: torch sees no CUDA device here; take device='cpu'")
-        self.model = model.to(self.device)
+        self.device = checked_device(device)
+        model = model.to(self.device)
         self.pixels, self.bad, self.numbers, self.settings = pixels, bad, numbers, settings
         self.weight = torch.tensor([1.0, settings.bad_weight], device=self.device)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=settings.learning_rate)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate)
+        super().__init__(model, optimizer, settings.epochs, settings.batch_size)
 
-    def train(
-        self,
-        state_file: Path,
-        signature: str,
-        resume: bool = False,
-        after_epoch: Callable[[int, float], None] | None = None,
-    ) -> None:
-        """Train to the last epoch.
-
-        Args:
-            state_file: Where the state is kept; written every 20 seconds at most, and at the end.
-            signature: Hash of all that decides the result.
-            resume: Go on from the state, where there is one.
-            after_epoch: Called with the number of epochs done and the epoch's mean loss.
-
-        Raises:
-            TrainingStateError: The state is damaged or of another run.
-            ValueError: The loss is not a number.
-        """
-        epochs, first = self.settings.epochs, 0
-        if resume and state_file.exists():
-            remedy = "leave --resume out to train anew"
-            first = load_training_state(state_file, self.model, self.optimizer, signature, remedy)
-        saved = time.monotonic()
-        for epoch in progress(range(first, epochs), epochs, "training", initial=first):
-            loss = self._epoch(epoch)
-            if not math.isfinite(loss):
-                raise ValueError(f"the loss of epoch {epoch + 1} is not a number; lower the learning rate")
-            if epoch + 1 == epochs or time.monotonic() - saved >= _SAVE_EVERY:
-                save_training_state(state_file, self.model, self.optimizer, signature, epoch + 1)
-                saved = time.monotonic()
-            if after_epoch:
-                after_epoch(epoch + 1, loss)
-        self.model.eval()
-
-    def _epoch(self, epoch: int) -> float:
+    def run_epoch(self, epoch: int) -> float:
+        """One pass over the photos in the epoch's order."""
         order, mirrored = epoch_plan(self.numbers, self.settings.seed, epoch, 2)
-        starts = range(0, len(order), self.settings.batch_size)
-        total = 0.0
-        self.model.train()
-        for step, start in enumerate(starts):
-            rows = order[start : start + self.settings.batch_size]
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate(epoch + step / len(starts))
-            views = [self._view(row, epoch, mirrored[start + i]) for i, row in enumerate(rows)]
-            labels = torch.from_numpy(self.bad[rows].astype(np.int64)).to(self.device)
-            loss = F.cross_entropy(
-                self.model(to_batch(views).to(self.device)),
-                labels,
+
+        def loss_of(places: slice) -> Tensor:
+            rows = order[places]
+            views = [
+                self._view(row, epoch, mirror) for row, mirror in zip(rows, mirrored[places], strict=True)
+            ]
+            return F.cross_entropy(
+                self.network(to_batch(views).to(self.device)),
+                torch.from_numpy(self.bad[rows].astype(np.int64)).to(self.device),
                 weight=self.weight,
                 label_smoothing=self.settings.label_smoothing,
             )
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            total += float(loss.detach()) * len(rows)
-        return total / len(order)
+
+        return self.run_steps(epoch, len(order), loss_of)
 
     def learning_rate(self, done: float) -> float:
-        """The learning rate after that many epochs, whole and parts."""
+        """Rises over the first epochs, then falls to zero along a cosine."""
         settings, warmup = self.settings, self.settings.warmup_epochs
         if done < warmup:
             return settings.learning_rate * done / warmup

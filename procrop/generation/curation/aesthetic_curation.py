@@ -11,6 +11,7 @@ from .aspect_ratios import RATIOS, snap_to_ratios
 from .photo_facts import PhotoFacts
 
 _LOWEST = 1.0  # of the scale of scores
+_LEAST_MARGIN = 0.001  # a smaller one is lost when the store rounds scores to four decimals
 _PRINCIPLES = tuple(
     dict(type=name)
     for name in ("KnownAreaKept", "SubjectWhole", "RuleOfThirds", "VisualBalance", "HorizonOnThird")
@@ -58,7 +59,7 @@ class AestheticCuration:
         principles: Configs of the principles; a list without one switches it off.
         diversity: Config of the rule by which crops differ; None lets all but exact repetitions pass.
         predicted_weight: w, in [0, 1].
-        margin: Above 0, on the scale of the known area's score.
+        margin: At least 0.001, on the scale of the known area's score.
         carry_over: The labels of the version before are candidates again, with this share of their predicted score, so
             that a label is replaced only by a better one; 0 starts afresh at each refresh.
 
@@ -82,10 +83,10 @@ class AestheticCuration:
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise ValueError(f"AestheticCuration: {name} must lie in [0, 1], got {value}")
-        if top_k < 1 or not margin > 0 or ratio_tolerance < 0:
+        if top_k < 1 or not margin >= _LEAST_MARGIN or ratio_tolerance < 0:
             raise ValueError(
-                f"AestheticCuration needs top_k >= 1, margin > 0 and ratio_tolerance >= 0, got {top_k}, {margin}, "
-                f"{ratio_tolerance}"
+                f"AestheticCuration needs top_k >= 1, margin >= {_LEAST_MARGIN} and ratio_tolerance >= 0, got {top_k}, "
+                f"{margin}, {ratio_tolerance}"
             )
         if ratios is not None and (not len(ratios) or min(ratios) < 1):
             raise ValueError(

@@ -2,16 +2,16 @@
 
 import copy
 import os
-from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from procrop.io.manifest import sha256_file, sha256_json
+from procrop.io.manifest import sha256_file
 from procrop.registry import SUBJECT_DETECTORS
 
-from .base import Detections, SubjectDetector
+from .base import Detections
+from .class_detector import ClassDetector
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -22,15 +22,13 @@ _VERSION = 1
 
 
 @SUBJECT_DETECTORS.register_module()
-class MMDetDetector(SubjectDetector):
+class MMDetDetector(ClassDetector):
     """Any detector of MMDetection, e.g. YOLOX, which GenCrop takes.
 
     Args:
         config: Its config file.
         checkpoint: Its weight file, ``.pth`` or ``.safetensors``; read without running code from it.
-        score_threshold: Least score of a detection.
-        labels: Classes that can be subjects, as numbers; None takes all.
-        device: Torch device.
+        options: `score_threshold`, `labels` and `device`, see `ClassDetector`.
 
     Raises:
         FileNotFoundError: One of the files is missing.
@@ -42,17 +40,13 @@ class MMDetDetector(SubjectDetector):
         self,
         config: str | os.PathLike,
         checkpoint: str | os.PathLike,
-        score_threshold: float = 0.5,
-        labels: Sequence[int] | None = None,
-        device: str = "cpu",
+        **options: Any,
     ) -> None:
         self.config, self.checkpoint = os.fspath(config), os.fspath(checkpoint)
         for path, what in ((self.config, "config"), (self.checkpoint, "weight")):
             if not os.path.isfile(path):
                 raise FileNotFoundError(f"{path}: no such {what} file of a detector")
-        self.score_threshold = float(score_threshold)
-        self.labels = None if labels is None else tuple(sorted({int(label) for label in labels}))
-        self.device = device
+        super().__init__(**options)
 
     @cached_property
     def _cfg(self) -> "Config":
@@ -60,31 +54,23 @@ class MMDetDetector(SubjectDetector):
 
         return Config.fromfile(self.config)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        return sha256_json(
-            {
-                "type": type(self).__name__,
-                "config": self._cfg.pretty_text,
-                "weights": sha256_file(self.checkpoint),
-                "score_threshold": self.score_threshold,
-                "labels": self.labels,
-                "version": _VERSION,
-            }
-        )
+    def network_facts(self) -> dict[str, Any]:
+        return {
+            "config": self._cfg.pretty_text,
+            "weights": sha256_file(self.checkpoint),
+            "version": _VERSION,
+        }
 
     @cached_property
     def network(self) -> "nn.Module":
         """The loaded detector on the device."""
-        import torch
         from mmdet.registry import MODELS
         from mmengine.registry import DefaultScope
 
         from procrop.engine.checkpoint import load_weights
+        from procrop.networks.placement import checked_device
 
-        device = torch.device(self.device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
+        device = checked_device(self.device)
         with DefaultScope.overwrite_default_scope("mmdet"):
             # copied: building takes keys out of the config
             network = MODELS.build(copy.deepcopy(self._cfg.model))
@@ -102,12 +88,11 @@ class MMDetDetector(SubjectDetector):
         with DefaultScope.overwrite_default_scope("mmdet"):
             return Compose(steps)
 
-    def detect(self, image: np.ndarray, subject: np.ndarray) -> Detections:
+    def detect_all(self, image: np.ndarray) -> Detections:
         import torch
 
         # MMDetection's pipelines start from BGR
         data = self._pipeline({"img": np.ascontiguousarray(image[..., ::-1]), "img_id": 0})
         with torch.inference_mode():
             answer = self.network.test_step({key: [value] for key, value in data.items()})[0].pred_instances
-        found = Detections.of(*(answer[key].cpu().numpy() for key in ("bboxes", "scores", "labels")))
-        return found.chosen((image.shape[1], image.shape[0]), self.score_threshold, self.labels)
+        return Detections.of(*(answer[key].cpu().numpy() for key in ("bboxes", "scores", "labels")))

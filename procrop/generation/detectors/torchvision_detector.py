@@ -1,16 +1,16 @@
 """Detectors of torchvision, with weights from a file."""
 
 import os
-from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from procrop.io.manifest import sha256_file, sha256_json
+from procrop.io.manifest import sha256_file
 from procrop.registry import SUBJECT_DETECTORS
 
-from .base import Detections, SubjectDetector
+from .base import Detections
+from .class_detector import ClassDetector
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,16 +19,14 @@ _VERSION = 1
 
 
 @SUBJECT_DETECTORS.register_module()
-class TorchvisionDetector(SubjectDetector):
+class TorchvisionDetector(ClassDetector):
     """A detector of classes from `torchvision.models.detection`, e.g. on COCO's.
 
     Args:
         weights: Its weight file, ``.safetensors`` or torch; nothing is downloaded.
         model: Name of its builder, e.g. ``"fasterrcnn_resnet50_fpn_v2"``.
         num_classes: Classes of the weights, the background included.
-        score_threshold: Least score of a detection.
-        labels: Classes that can be subjects, as numbers; None takes all.
-        device: Torch device.
+        options: `score_threshold`, `labels` and `device`, see `ClassDetector`.
 
     Raises:
         FileNotFoundError: There is no such weight file.
@@ -40,9 +38,7 @@ class TorchvisionDetector(SubjectDetector):
         weights: str | os.PathLike,
         model: str = "fasterrcnn_resnet50_fpn_v2",
         num_classes: int = 91,
-        score_threshold: float = 0.5,
-        labels: Sequence[int] | None = None,
-        device: str = "cpu",
+        **options: Any,
     ) -> None:
         from torchvision.models import detection as models
         from torchvision.models import list_models
@@ -54,45 +50,34 @@ class TorchvisionDetector(SubjectDetector):
         if not os.path.isfile(self.weights):
             raise FileNotFoundError(f"{self.weights}: no such weight file; save torchvision's {model} there")
         self.model, self.num_classes = model, int(num_classes)
-        self.score_threshold = float(score_threshold)
-        self.labels = None if labels is None else tuple(sorted({int(label) for label in labels}))
-        self.device = device
+        super().__init__(**options)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        return sha256_json(
-            {
-                "type": type(self).__name__,
-                "model": self.model,
-                "weights": sha256_file(self.weights),
-                "score_threshold": self.score_threshold,
-                "labels": self.labels,
-                "version": _VERSION,
-            }
-        )
+    def network_facts(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "weights": sha256_file(self.weights),
+            "version": _VERSION,
+        }
 
     @cached_property
     def network(self) -> "nn.Module":
         """The loaded detector on the device."""
-        import torch
         from torchvision.models import get_model
 
+        from procrop.networks.placement import checked_device
         from procrop.networks.weights import load_strict, read_state
 
-        device = torch.device(self.device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
+        device = checked_device(self.device)
         network = get_model(self.model, weights=None, weights_backbone=None, num_classes=self.num_classes)
         remedy = "name the model and the num_classes that the file was made with"
         state = read_state(self.weights)
         load_strict(network, state, self.weights, f"{self.model} of {self.num_classes} classes", remedy)
         return network.eval().requires_grad_(False).to(device)
 
-    def detect(self, image: np.ndarray, subject: np.ndarray) -> Detections:
+    def detect_all(self, image: np.ndarray) -> Detections:
         import torch
 
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
         with torch.inference_mode():
             answer = self.network([pixels.to(self.device)])[0]
-        found = Detections.of(*(answer[key].cpu().numpy() for key in ("boxes", "scores", "labels")))
-        return found.chosen((image.shape[1], image.shape[0]), self.score_threshold, self.labels)
+        return Detections.of(*(answer[key].cpu().numpy() for key in ("boxes", "scores", "labels")))

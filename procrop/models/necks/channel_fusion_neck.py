@@ -1,14 +1,12 @@
 """The second reading of the paper's concatenation: along the channels."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
 from procrop.registry import MODELS
 from procrop.structures import TokenSet
 
-from .base_fusion_neck import TERMS, BaseFusionNeck
+from .base_fusion_neck import BaseFusionNeck
 from .photo_grid import on_photo_grid
 
 
@@ -28,21 +26,13 @@ class ChannelFusionNeck(BaseFusionNeck):
     each of them can still be told from the others.
 
     Args:
-        embed_dims, contexts, num_heads, dropout, terms: See :class:`BaseFusionNeck`.
+        kwargs: See :class:`BaseFusionNeck`.
     """
 
-    def __init__(
-        self,
-        embed_dims: int = 256,
-        contexts: Sequence[str] = ("references",),
-        num_heads: int = 8,
-        dropout: float = 0.1,
-        terms: Sequence[str] = TERMS,
-        init_cfg: dict | None = None,
-    ) -> None:
-        super().__init__(embed_dims, contexts, num_heads, dropout, terms, init_cfg)
-        width = embed_dims * (1 + len(self.terms))
-        self.projections = nn.ModuleDict({name: nn.Linear(width, embed_dims) for name in self.contexts})
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        width = self.embed_dims * (1 + len(self.terms))
+        self.projections = nn.ModuleDict({name: nn.Linear(width, self.embed_dims) for name in self.contexts})
         for projection in self.projections.values():
             nn.init.zeros_(projection.weight)
             nn.init.zeros_(projection.bias)

@@ -1,6 +1,5 @@
 """The fusion neck: a photo's tokens and its contexts become one memory."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,7 +8,7 @@ from torch import nn
 from procrop.registry import MODELS
 from procrop.structures import TokenSet
 
-from .base_fusion_neck import TERMS, BaseFusionNeck
+from .base_fusion_neck import BaseFusionNeck
 from .photo_grid import on_photo_grid
 
 _GRIDS = ("own", "photo")
@@ -45,35 +44,26 @@ class FusionNeck(BaseFusionNeck):
     With ``terms=("context",)`` the memory is [f̃, Π(R)], with ``("attended",)`` it is [f̃, f_c].
 
     Args:
-        embed_dims, contexts, num_heads, dropout, terms: See :class:`BaseFusionNeck`.
         context_grid (str): ``"own"``: the tokens of all references, K·m, as they are. ``"photo"``: Π(R) has the
             photo's spatial size too, p tokens: the mean over the references, resampled to the photo's raster.
+        kwargs: See :class:`BaseFusionNeck`.
 
     Raises:
         ValueError: An option is unknown.
     """
 
-    def __init__(
-        self,
-        embed_dims: int = 256,
-        contexts: Sequence[str] = ("references",),
-        num_heads: int = 8,
-        dropout: float = 0.1,
-        terms: Sequence[str] = TERMS,
-        context_grid: str = "own",
-        init_cfg: dict | None = None,
-    ) -> None:
-        super().__init__(embed_dims, contexts, num_heads, dropout, terms, init_cfg)
+    def __init__(self, context_grid: str = "own", **kwargs) -> None:
+        super().__init__(**kwargs)
         if context_grid not in _GRIDS:
             raise ValueError(f"FusionNeck: context_grid must be one of {_GRIDS}, got {context_grid!r}")
         self.context_grid = context_grid
         # what inherits the photo's positions is told from the photo's own tokens by these
         self.attended_embedding = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(embed_dims)) for name in self.attentions}
+            {name: nn.Parameter(torch.zeros(self.embed_dims)) for name in self.attentions}
         )
         gridded = self.contexts if context_grid == "photo" else ()
         self.context_embedding = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(embed_dims)) for name in gridded}
+            {name: nn.Parameter(torch.zeros(self.embed_dims)) for name in gridded}
         )
 
     def forward(self, query: TokenSet, contexts: dict[str, TokenSet]) -> TokenSet:

@@ -89,7 +89,7 @@ class CLIPRetrieval(TorchRetrieval):
     ) -> None:
         if resize not in _RESIZES:
             raise ValueError(f"resize must be one of {', '.join(_RESIZES)}, not {resize!r}")
-        self._grid = checked_grid(token_grid)
+        grid = checked_grid(token_grid)
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(f"mean and std must be three numbers each, std above 0, not {mean} and {std}")
         if (model is not None) + (checkpoint is not None) + (random_weights_seed is not None) != 1:
@@ -108,37 +108,21 @@ class CLIPRetrieval(TorchRetrieval):
             raise ValueError(f"image_size must be a positive multiple of {self._patch}, not {image_size}")
         self.resize = resize
         self._mean, self._std = tuple(map(float, mean)), tuple(map(float, std))
-        self._key_dim, self._token_dim = network.config.projection_dim, network.config.hidden_size
-        self._fingerprint = sha256_json(
+        fingerprint = sha256_json(
             {
                 "type": type(self).__name__,
                 "architecture": {name: getattr(network.config, name) for name in _ARCHITECTURE},
                 "weights": weights_sha256(network.state_dict()),
                 "image_size": self.image_size,
                 "resize": resize,
-                "token_grid": self._grid,
+                "token_grid": grid,
                 "mean": self._mean,
                 "std": self._std,
                 "preprocessing": _PREPROCESSING_VERSION,
             }
         )
-        super().__init__(network, batch_size, device, dtype)
-
-    @property
-    def key_dim(self) -> int:
-        return self._key_dim
-
-    @property
-    def token_shape(self) -> tuple[int, int]:
-        return self._grid[0] * self._grid[1], self._token_dim
-
-    @property
-    def token_grid(self) -> tuple[int, int]:
-        return self._grid
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
+        key_dim, token_dim = network.config.projection_dim, network.config.hidden_size
+        super().__init__(network, fingerprint, key_dim, grid, token_dim, batch_size, device, dtype)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB as ``resize`` says."""

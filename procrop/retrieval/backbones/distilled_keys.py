@@ -60,7 +60,7 @@ class DistilledKeyRetrieval(TorchRetrieval):
         self.image_size = content.image_size
         network = KeyStudent(**content.network)
         load_strict(network, content.state, checkpoint, "a distilled key encoder", "make the file again")
-        self._fingerprint = sha256_json(
+        fingerprint = sha256_json(
             {
                 "type": type(self).__name__,
                 "network": content.network,
@@ -70,23 +70,13 @@ class DistilledKeyRetrieval(TorchRetrieval):
             }
         )
         network.trunk.fold_batch_norm()
-        super().__init__(network.to(memory_format=torch.channels_last), batch_size, device, dtype)
+        network = network.to(memory_format=torch.channels_last)
+        key_dim = self.space.key_dim
+        super().__init__(network, fingerprint, key_dim, batch_size=batch_size, device=device, dtype=dtype)
 
     def __reduce__(self) -> tuple:
         # by its file: a gallery that goes into a loader's worker takes its query encoder along
         return type(self), self._arguments
-
-    @property
-    def key_dim(self) -> int:
-        return self.space.key_dim
-
-    @property
-    def token_shape(self) -> None:
-        return None
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB to its working size."""

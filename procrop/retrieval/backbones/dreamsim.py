@@ -60,7 +60,7 @@ class DreamSimRetrieval(TorchRetrieval):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        self._grid = None if token_grid is None else checked_grid(token_grid)
+        grid = None if token_grid is None else checked_grid(token_grid)
         if (folder is None) == (random_weights_seed is None):
             raise ValueError(
                 "give the folder of DreamSim's files, or random_weights_seed for a demonstration"
@@ -71,34 +71,18 @@ class DreamSimRetrieval(TorchRetrieval):
             network = load_dreamsim(variant, folder)
         else:
             network = random_dreamsim(variant, random_weights_seed, config or {})
-        self._key_dim, self._token_dim = network.embed_dim, network.token_dim
-        self._fingerprint = sha256_json(
+        fingerprint = sha256_json(
             {
                 "type": type(self).__name__,
                 "variant": variant,
                 "heads": network.branches[0].vit.blocks[0].attn.heads,
-                "token_grid": self._grid,
+                "token_grid": grid,
                 "weights": weights_sha256(network.state_dict()),
                 "preprocessing": _PREPROCESSING_VERSION,
             }
         )
-        super().__init__(network, batch_size, device, dtype)
-
-    @property
-    def key_dim(self) -> int:
-        return self._key_dim
-
-    @property
-    def token_shape(self) -> tuple[int, int] | None:
-        return None if self._grid is None else (self._grid[0] * self._grid[1], self._token_dim)
-
-    @property
-    def token_grid(self) -> tuple[int, int] | None:
-        return self._grid
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
+        key_dim, token_dim = network.embed_dim, network.token_dim
+        super().__init__(network, fingerprint, key_dim, grid, token_dim, batch_size, device, dtype)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB to 224 x 224."""

@@ -60,46 +60,30 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
     ) -> None:
         if image_size < SIDE_MULTIPLE or image_size % SIDE_MULTIPLE:
             raise ValueError(f"image_size must be a positive multiple of {SIDE_MULTIPLE}, not {image_size}")
-        self._grid = checked_grid(token_grid)
+        grid = checked_grid(token_grid)
         if key not in ("pool", "stage", "grid"):
             raise ValueError(f"key must be 'pool', 'stage' or 'grid', not {key!r}")
         self.image_size = int(image_size)
         self.key = key
         network = EfficientNetLite(variant, out_strides=(token_stride,)).load_pretrained(checkpoint)
-        self._token_dim = network.out_channels[0]
-        self._fingerprint = sha256_json(
+        token_dim = network.out_channels[0]
+        fingerprint = sha256_json(
             {
                 "type": type(self).__name__,
                 "variant": variant,
                 "image_size": self.image_size,
-                "token_grid": self._grid,
+                "token_grid": grid,
                 "token_stride": token_stride,
                 "key": key,
                 "weights": weights_sha256(network.state_dict()),
                 "preprocessing": _PREPROCESSING_VERSION,
             }
         )
+        cells = grid[0] * grid[1] if key == "grid" else 1
+        key_dim = HEAD_CHANNELS if key == "pool" else token_dim * cells
         # folded, channels last and in small batches: the fastest way on a CPU
-        super().__init__(
-            network.fold_batch_norm().to(memory_format=torch.channels_last), batch_size, device, dtype
-        )
-
-    @property
-    def key_dim(self) -> int:
-        cells = self._grid[0] * self._grid[1] if self.key == "grid" else 1
-        return HEAD_CHANNELS if self.key == "pool" else self._token_dim * cells
-
-    @property
-    def token_shape(self) -> tuple[int, int]:
-        return self._grid[0] * self._grid[1], self._token_dim
-
-    @property
-    def token_grid(self) -> tuple[int, int]:
-        return self._grid
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
+        network = network.fold_batch_norm().to(memory_format=torch.channels_last)
+        super().__init__(network, fingerprint, key_dim, grid, token_dim, batch_size, device, dtype)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB to its working size."""

@@ -68,8 +68,7 @@ class LPIPSRetrieval(TorchRetrieval):
             network.randomise(random_weights_seed)
         linear = read_linear(network, [shape[0] for shape in shapes], linear_checkpoint)
         self.image_size = int(image_size)
-        self._key_dim = sum(c * h * w for c, h, w in shapes)
-        self._fingerprint = sha256_json(
+        fingerprint = sha256_json(
             {
                 "type": type(self).__name__,
                 "net": net,
@@ -79,21 +78,10 @@ class LPIPSRetrieval(TorchRetrieval):
                 "preprocessing": _PREPROCESSING_VERSION,
             }
         )
-        super().__init__(network, batch_size, device, dtype)
+        key_dim = sum(c * h * w for c, h, w in shapes)
+        super().__init__(network, fingerprint, key_dim, batch_size=batch_size, device=device, dtype=dtype)
         # beside the network, so that they stay float32 whatever it computes in
         self._roots = [weight.sqrt().to(self.device) for weight in linear]
-
-    @property
-    def key_dim(self) -> int:
-        return self._key_dim
-
-    @property
-    def token_shape(self) -> None:
-        return None
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB to the square."""

@@ -74,7 +74,7 @@ class SAMBase(TorchRetrieval):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        self._grid = checked_grid(token_grid)
+        grid = checked_grid(token_grid)
         if key not in ("mean", "grid"):
             raise ValueError(f"key must be 'mean' or 'grid', not {key!r}")
         self.arch = sam_arch(model_type, arch)
@@ -89,16 +89,18 @@ class SAMBase(TorchRetrieval):
         remedy = f"choose the model_type that fits the file; {WHERE}"
         load_strict(network, self.to_network_names(state), checkpoint, what, remedy)
         # names and shapes of the weights tell the architecture
-        self._fingerprint = sha256_json(
+        fingerprint = sha256_json(
             {
                 "type": "SAM image encoder",
-                "token_grid": self._grid,
+                "token_grid": grid,
                 "key": key,
                 "weights": weights_sha256(self.to_official_names(network.state_dict())),
                 "preprocessing": _PREPROCESSING_VERSION,
             }
         )
-        super().__init__(network, batch_size, device, dtype)
+        token_dim = self.arch.out_channels
+        key_dim = token_dim if key == "mean" else grid[0] * grid[1] * token_dim
+        super().__init__(network, fingerprint, key_dim, grid, token_dim, batch_size, device, dtype)
 
     def _read_weights(
         self, network: nn.Module, checkpoint: str | os.PathLike | None, seed: int | None
@@ -125,23 +127,6 @@ class SAMBase(TorchRetrieval):
     @abstractmethod
     def feature_map(self, x: Tensor) -> Tensor:
         """(b, 3, S, S) normalised, padded RGB in the network's dtype -> (b, d, S / 16, S / 16); S = image_size."""
-
-    @property
-    def key_dim(self) -> int:
-        m, d = self.token_shape
-        return d if self.key == "mean" else m * d
-
-    @property
-    def token_shape(self) -> tuple[int, int]:
-        return self._grid[0] * self._grid[1], self.arch.out_channels
-
-    @property
-    def token_grid(self) -> tuple[int, int]:
-        return self._grid
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB so that its long side is ``arch.image_size``."""

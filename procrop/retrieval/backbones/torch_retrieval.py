@@ -17,6 +17,10 @@ class TorchRetrieval(RetrievalBackbone):
 
     Args:
         network: The network; it is frozen, put into evaluation mode and moved.
+        fingerprint: Hex SHA-256 over all that changes an embedding.
+        key_dim: Length d_raw of a key; None without keys.
+        token_grid: (rows, columns) of the tokens; None without tokens.
+        token_dim: Width d_r of a token.
         batch_size: Photos per forward pass; changes the speed only.
         device: Torch device; changes the speed only.
         dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"``: what the network computes in. Embeddings differ by
@@ -27,10 +31,36 @@ class TorchRetrieval(RetrievalBackbone):
     """
 
     def __init__(
-        self, network: nn.Module, batch_size: int = 8, device: str = "cpu", dtype: str = "float32"
+        self,
+        network: nn.Module,
+        fingerprint: str,
+        key_dim: int | None,
+        token_grid: tuple[int, int] | None = None,
+        token_dim: int = 0,
+        batch_size: int = 8,
+        device: str = "cpu",
+        dtype: str = "float32",
     ) -> None:
+        self._fingerprint, self._key_dim = fingerprint, key_dim
+        self._grid, self._token_dim = token_grid, token_dim
         self.batch_size, self.device, self.dtype = checked_placement(batch_size, device, dtype)
         self.network = network.requires_grad_(False).eval().to(self.device, self.dtype)
+
+    @property
+    def key_dim(self) -> int | None:
+        return self._key_dim
+
+    @property
+    def token_shape(self) -> tuple[int, int] | None:
+        return None if self._grid is None else (self._grid[0] * self._grid[1], self._token_dim)
+
+    @property
+    def token_grid(self) -> tuple[int, int] | None:
+        return self._grid
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
 
     @property
     def on_accelerator(self) -> bool:

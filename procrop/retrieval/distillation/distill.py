@@ -14,6 +14,7 @@ from procrop.io.manifest import sha256_json
 from procrop.io.photo import read_photo
 from procrop.networks.efficientnet_lite import HEAD_CHANNELS
 from procrop.networks.key_student import KeyHead, KeyStudent
+from procrop.networks.training_state import TrainingError
 
 from ..backbones.base import weights_sha256
 from ..backbones.distilled_keys import PREPROCESSING_VERSION, DistilledKeyRetrieval
@@ -31,11 +32,15 @@ from .measure import Held, Speed, measure_speed
 from .photos import DistillPhoto, collect_photos, held_out, source_numbers
 from .ridge import fit_ridge
 from .settings import DistillSettings
-from .trainer import DistillError, HeadTrainer, TrainingData
+from .trainer import HeadTrainer, TrainingData
 
 RECALL_AT = (1, 10)
 _REPORTS = 10
 _FEWEST = 5
+
+
+class DistillError(ValueError):
+    """A distillation that cannot go on; the message says what to do."""
 
 
 @dataclass
@@ -90,7 +95,8 @@ def distill_keys(
 
     Raises:
         GalleryError: Too few photos, or a damaged gallery.
-        DistillError: ``out`` exists, its cache is in use, or the training cannot be resumed.
+        DistillError: ``out`` exists, its cache is in use, the training cannot be resumed, or its loss is not a
+            number.
         PhotoError: A folder holds no photo.
     """
     out = Path(out)
@@ -104,7 +110,7 @@ def distill_keys(
     try:
         with FolderLock(cache / "distill.lock"):
             return run.run(photos, resume, speed_photos)
-    except FolderLockedError as error:
+    except (FolderLockedError, TrainingError) as error:
         raise DistillError(str(error)) from error
 
 

@@ -52,12 +52,15 @@ class GallerySource(ABC):
         return items
 
 
-def read_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
+def read_lines(
+    path: Path, what: str, remedy: str = "download it, or name the right folder"
+) -> Iterator[tuple[int, str]]:
     """Numbered lines of a text file, without blank ones; what is not UTF-8 is kept as it would be in a file's name.
 
     Args:
         path: The file.
         what: What it is, for the message.
+        remedy: What to do where it is absent, for the message.
 
     Raises:
         GallerySourceError: It cannot be read.
@@ -65,9 +68,7 @@ def read_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
     try:
         text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
     except OSError as error:
-        raise GallerySourceError(
-            f"{path}: {what} cannot be read ({error.strerror}); download it, or name the right folder"
-        ) from error
+        raise GallerySourceError(f"{path}: {what} cannot be read ({error.strerror}); {remedy}") from error
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if line.strip():
             yield number, line

@@ -19,7 +19,8 @@ def read_credits(path: Path) -> dict[str, PhotoCredit]:
         GallerySourceError: The file cannot be read, or a line of it is no such object.
     """
     found = {}
-    for number, line in read_lines(path, "the file of licences"):
+    remedy = "write it, or give credits=None where the photos come without one"
+    for number, line in read_lines(path, "the file of licences", remedy):
         try:
             entry = json.loads(line)
             name = str(PurePosixPath(entry["file"]))

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from release_files import write
 
 from procrop.datasets import AnnotationError, DatasetNotFoundError
 from procrop.datasets.formats import get_format
@@ -10,14 +11,6 @@ from procrop.datasets.problems import Problems
 from procrop.registry import DATASETS
 
 CAD, TEXT = get_format("cad"), get_format("cad_authors")
-
-
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
 
 
 def lines(sources, each=2, **fields):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from release_files import write
 
 from procrop.datasets import AnnotationError, DatasetNotFoundError
 from procrop.datasets.formats import get_format
@@ -15,14 +16,6 @@ ONE = {
     "best_box": [[1, 2, 50, 60], [0, 0, 9, 9]],
     "crop_box": [[0, 0, 70, 80]],
 }
-
-
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
 
 
 def release(root, **changes):

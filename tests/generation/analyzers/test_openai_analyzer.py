@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import time
 import traceback
 
 import numpy as np
@@ -120,13 +121,14 @@ def test_an_invalid_answer_goes_back_with_what_is_wrong(analyse, first, told):
     assert [m["role"] for m in back] == ["system", "user", "assistant", "user"] and told in back[3]["content"]
 
 
-def test_invalid_answers_end_in_a_dropped_photo_and_are_asked_for_again_next_time(analyse):
+def test_invalid_answers_end_in_a_dropped_photo_until_more_are_allowed(analyse):
     with serving(completion(BAD_BOX)) as server:
-        with pytest.raises(DropItem, match="no valid answer of .* in 2: within.subject_box"):
-            analyse(server, max_answers=2)
-        assert len(server.asked) == 2
+        for _ in range(2):  # the second time nothing is asked, nor paid for
+            with pytest.raises(DropItem, match="no valid answer of .* in 2: within.subject_box") as dropped:
+                analyse(server, max_answers=2)
+            assert len(server.asked) == 2 and dropped.value.again
         server.script = [completion(GOOD)]
-        assert analyse(server, max_answers=2) == FULL
+        assert analyse(server, max_answers=3) == FULL and len(server.asked) == 3
 
 
 @pytest.mark.parametrize(
@@ -159,19 +161,12 @@ def test_an_endpoint_without_json_schema_is_asked_in_words(analyse, tmp_path):
         failure(400, "content_policy_violation", "Your input was rejected."),
     ],
 )
-def test_a_refusal_drops_the_photo_at_once(analyse, answer):
+def test_a_refusal_drops_the_photo_at_once_and_is_remembered(analyse, answer):
     with serving(answer) as server:
-        with pytest.raises(DropItem, match="refuses"):
-            analyse(server)
-        assert len(server.asked) == 1
-
-
-def test_a_refusal_is_remembered(analyse):
-    with serving(completion(None, refusal="No people.")) as server:
         for _ in range(2):
-            with pytest.raises(DropItem, match="gpt-4o-2024-08-06 refuses: No people."):
+            with pytest.raises(DropItem, match="refuses") as dropped:
                 analyse(server)
-    assert len(server.asked) == 1
+            assert len(server.asked) == 1 and dropped.value.again
 
 
 @pytest.mark.parametrize(
@@ -327,13 +322,15 @@ def test_a_limit_needs_usage_and_keeps_the_answer(analyse):
     assert len(server.asked) == 1
 
 
-def test_requests_are_spread_over_the_minute(tmp_path):
+def test_requests_are_spread_over_the_minute(tmp_path, monkeypatch):
+    # when they start, not when a busy machine lets them arrive
+    times, real = [], endpoint_module.post_json
+    monkeypatch.setattr(endpoint_module, "post_json", lambda *a: times.append(time.monotonic()) or real(*a))
     with serving(completion(GOOD)) as server:
         step = OpenAIAnalyzer(tmp_path, base_url=server.url, requests_per_minute=300)
         for number in range(3):
             step.run(item(number), np.random.default_rng(0))
-    times = [asked["time"] for asked in server.asked]
-    assert times[2] - times[0] >= 0.39
+    assert len(times) == 3 and times[2] - times[0] >= 0.39
 
 
 def test_the_key_is_nowhere(tmp_path, caplog, monkeypatch):

@@ -160,7 +160,8 @@ def test_diversity_rules():
     "cfg, words",
     [
         (dict(top_k=0), "top_k >= 1"),
-        (dict(margin=0), "margin > 0"),
+        (dict(margin=0), "margin >= 0.001"),
+        (dict(margin=1e-5), "margin >= 0.001"),
         (dict(min_score=1.5), "min_score must lie in"),
         (dict(ratios=[0.5]), "at least 1"),
         (dict(principles=[dict(type="KnownAreaKept", minimum=2)]), "KnownAreaKept needs"),

@@ -6,6 +6,7 @@ from tiny_steps import STEPS
 
 from procrop.generation import BeyondImage, CanvasPlan, CompositionAnalysis, WithinImage
 from procrop.generation.chain import StepChain
+from procrop.generation.datacard import without_numbers
 from procrop.generation.result_store import KeptResult, ResultStore
 from procrop.registry import GENERATION_STEPS
 
@@ -100,3 +101,17 @@ def test_damaged_results_are_made_again(tmp_path):
         assert store.get("k", {}, None) is None
     with pytest.raises(ValueError, match="a step that makes `thing` cannot be kept"):
         store.put("k", {}, None, KeptResult({"thing": np.zeros(3)}))
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("a photo of 800 x 1 pixels cannot cover 0.1 of it", "a photo of # x # pixels cannot cover # of it"),
+        ("the edge is 5.32 times that, more than 2", "the edge is # times that, more than #"),
+        ("shifted by -4.5 (126 bytes)", "shifted by -# (# bytes)"),
+        ("gpt-4o-2024-08-06 refuses: no", "gpt-4o-2024-08-06 refuses: no"),
+        ("no answer of v1.5 in 3: char 1", "no answer of v1.5 in #: char #"),
+    ],
+)
+def test_reasons_are_counted_without_their_numbers(reason, shown):
+    assert without_numbers(reason) == shown

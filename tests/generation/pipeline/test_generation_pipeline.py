@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -141,6 +142,18 @@ def test_parts_joined_are_one_run(photos, tmp_path):
     assert not (tmp_path / "parts/manifest.json").exists()
     assert generate(made, tmp_path / "parts").made == 0
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_copies_of_a_photo_are_in_one_split(tmp_path):
+    """Else the model is tested on what it was trained on."""
+    photos = draw_photos(tmp_path / "photos", [f"p{n}" for n in range(6)])
+    (photos / "best").mkdir()
+    for n in range(6):
+        shutil.copy(photos / f"p{n}.png", photos / f"best/{5 - n}.png")
+    done = generate(settings(photos, val_share=0.3, test_share=0.3, expansions=1), tmp_path / "out").dataset
+    assert done.splits == {"train": (4, 4), "val": (4, 4), "test": (4, 4)}
+    split = {row["source_id"]: row["split"] for row in rows(tmp_path / "out")}
+    assert all(split[f"p{n}"] == split[f"best/{5 - n}"] for n in range(6)) and len(split) == 12
 
 
 def test_parts_are_about_equal_and_hang_on_names_alone():

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import pytest
 from tiny_steps import contents, draw_photos, settings
 
+from procrop.datasets.formats import get_format
 from procrop.generation import pipeline
 from procrop.generation.errors import GenerationError
 from procrop.generation.pipeline import generate
@@ -50,6 +51,31 @@ def test_killed_again_and_again(photos, tmp_path):
     done = generate(settings(photos), out)
     assert 0 < done.made < 24 - 12
     generate(settings(photos), tmp_path / "whole")
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_killed_run_leaves_no_annotations_of_photos_that_it_replaced(photos, tmp_path):
+    """A training would read the boxes of the old canvases for the new ones."""
+    out = tmp_path / "out"
+    generate(settings(photos), out)
+    changed = dict(TinyCanvas=dict(version=1), TinyPainter=dict(version=1, seconds=0.05))
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "images").iterdir()}
+
+    def replaced():
+        return sum(before.get(p.name) != p.stat().st_mtime_ns for p in (out / "images").glob("*.jpg"))
+
+    process = get_context("fork").Process(target=generate, args=(settings(photos, changes=changed), out))
+    process.start()
+    while process.is_alive() and not replaced():
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL and 0 < replaced() < 24
+    assert not (out / "annotations.jsonl").exists()
+    with pytest.raises(ValueError, match="annotations.jsonl is missing"):
+        get_format("cad").read(out)
+    generate(settings(photos, changes=changed), out)
+    generate(settings(photos, changes=changed), tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")
 
 

@@ -26,6 +26,14 @@ def photos(tmp_path):
         (dict(quality=0), "quality must be a JPEG quality of 1 to 100, not 0"),
         (dict(val_share=0.6, test_share=0.4), "val_share and test_share must .* leave some for training"),
         (dict(steps=[]), "steps is empty"),
+        (dict(expansions=2.5), "generation.expansions must be a whole number, not 2.5"),
+        (dict(expansions="many"), "generation.expansions must be a whole number, not 'many'"),
+        (dict(seed="zero"), "generation.seed must be a whole number, not 'zero'"),
+        (dict(quality="best"), "generation.quality must be a whole number, not 'best'"),
+        (dict(val_share="a tenth"), "generation.val_share must be a number, not 'a tenth'"),
+        (dict(steps=5), r"generation.steps must be a list of dict\(type=...\), not 5"),
+        (dict(steps=["TinyCanvas"]), r"generation.steps must be a list of dict\(type=...\)"),
+        (dict(source="photos"), r"generation.source must be a list of dict\(type=...\), not 'photos'"),
         (dict(source=None), "`generation` has no `source`"),
     ],
 )
@@ -65,7 +73,10 @@ def test_sources_that_are_refused(photos, tmp_path):
         (dict(type="FoldrSource", root="x"), "generation.source: FoldrSource is not in"),
         (dict(type="FolderSource", rot="x"), "generation.source: .*unexpected keyword argument 'rot'"),
         (dict(type="FolderSource", root=str(tmp_path / "none")), "the folder does not exist"),
-        (dict(type="FolderSource", root=str(photos), credits="none"), "the file of licences cannot be read"),
+        (
+            dict(type="FolderSource", root=str(photos), credits="none"),
+            "licences cannot be read .*credits=None where",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             generate(config(**source), tmp_path / "out")

@@ -8,13 +8,13 @@ from colour_backbone import draw_photos
 from distilled_gallery import QUICK, GuardedTeacher, TeacherBuilt, make_gallery
 
 from procrop.io.photo import read_photo
+from procrop.networks import epoch_trainer
 from procrop.retrieval import Gallery, distill_keys
-from procrop.retrieval.distillation import trainer
 from procrop.retrieval.distillation.chunk_cache import cached_rows
+from procrop.retrieval.distillation.distill import DistillError
 from procrop.retrieval.distillation.measure import Held, measure_speed
 from procrop.retrieval.distillation.photos import DistillPhoto, collect_photos, held_out
 from procrop.retrieval.distillation.report import report_text
-from procrop.retrieval.distillation.trainer import DistillError
 from procrop.retrieval.distilled_key_file import read_distilled_keys
 
 
@@ -113,7 +113,7 @@ def test_resumed_is_the_same_as_uninterrupted(root, gallery, monkeypatch, stop):
     whole, cut = root / f"whole{stop}.safetensors", root / f"cut{stop}.safetensors"
     run = dict(settings=QUICK, speed_photos=0, say=lambda line: None)
     distill_keys(gallery, whole, **run)
-    monkeypatch.setattr(trainer, "_SAVE_EVERY", 0.0)
+    monkeypatch.setattr(epoch_trainer, "_SAVE_EVERY", 0.0)
 
     def interrupted(epochs, *args, **kwargs):
         for epoch in epochs:
@@ -122,7 +122,7 @@ def test_resumed_is_the_same_as_uninterrupted(root, gallery, monkeypatch, stop):
             yield epoch
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "progress", interrupted)
+        patch.setattr(epoch_trainer, "progress", interrupted)
         with pytest.raises(KeyboardInterrupt):
             distill_keys(gallery, cut, **run)
     assert not cut.exists()

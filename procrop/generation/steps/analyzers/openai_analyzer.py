@@ -38,8 +38,9 @@ class OpenAIAnalyzer(GenerationStep):
     An answer is asked for as structured output, and in words where the endpoint takes no JSON schema. It is checked
     against the schema; one that breaks it goes back to the model with what is wrong. Answers and refusals are kept in
     ``cache``, so that no photo is paid for twice. A photo that the model refuses, or for which it finds no valid
-    answer, is dropped; when the endpoint fails, the run stops, and goes on where it stopped when it is started again.
-    The key is read from the environment for each request, and nothing holds or shows it.
+    answer, is dropped, and asked for again in a later run only if its file in ``cache`` was deleted or, without a valid
+    answer, ``max_answers`` raised. When the endpoint fails, the run stops, and goes on where it stopped when it is
+    started again. The key is read from the environment for each request, and nothing holds or shows it.
 
     Args:
         cache: Folder of the answers, by (model, prompt version, SHA-256 of the photo, how it is asked).
@@ -51,7 +52,7 @@ class OpenAIAnalyzer(GenerationStep):
         options: Further values of the request; None asks for temperature 0 and at most 800 tokens.
         structured: Whether to send the JSON schema as ``response_format``; None sends it until the endpoint says that
             it does not take it.
-        max_answers: Answers that are asked for until one follows the schema.
+        max_answers: Answers that are asked for until one follows the schema, those of earlier runs included.
         timeout, max_attempts, longest_wait, requests_per_minute: See `ChatEndpoint`; of this process alone.
         prices: Price of a million prompt tokens and of a million completion tokens, in any currency.
         cost_limit: What all answers in ``cache`` may cost, in that currency; None sets no limit.
@@ -111,11 +112,14 @@ class OpenAIAnalyzer(GenerationStep):
         sha256 = photo_sha256(photo)
         key = sha256_json({**self._asked(), "photo": sha256})
         entry = self._cache.get(key)
-        if entry is None or entry["status"] == "failed":
-            used = Usage() if entry is None else usage_of(entry)
+        used = Usage() if entry is None else usage_of(entry)
+        if entry is None or (entry["status"] == "failed" and used.requests < self.max_answers):
             entry = self._ask(photo, key, used, {"photo": sha256, **self._asked()})
-        if entry["status"] != "answer":
-            raise DropItem(entry["reason"])
+        if entry["status"] == "failed":
+            said = f"no valid answer of {self.model} in {self.max_answers}: {entry['reason']}"
+            raise DropItem(said, again=True)
+        if entry["status"] == "refusal":
+            raise DropItem(entry["reason"], again=True)
         return item.with_(analysis=CompositionAnalysis.from_dict(entry["analysis"]))
 
     def spent(self) -> tuple[Usage, float | None]:
@@ -130,12 +134,16 @@ class OpenAIAnalyzer(GenerationStep):
         return {**asked, "prompt": self._version, "request": _VERSION}
 
     def _ask(self, photo: np.ndarray, key: str, used: Usage, about: dict) -> dict:
-        """Ask until an answer follows the schema; each answer is on the disk before the next step."""
+        """Ask until an answer follows the schema, at most for what is left of ``max_answers``; each answer is on the
+        disk before the next step."""
         image = _data_url(photo, self.image_side)
         earlier: list[dict] = []
-        for _ in range(self.max_answers):
+        for _ in range(self.max_answers - used.requests):
             self._check_budget()
-            reply = self._request(image, earlier)
+            try:
+                reply = self._request(image, earlier)
+            except DropItem as refusal:
+                return self._cache.put(key, "refusal", used, answered_by="", reason=refusal.reason, **about)
             used += reply.usage or Usage(1)
             status, found = self._read(reply)
             entry = self._cache.put(key, status, used, answered_by=reply.model, **found, **about)
@@ -147,7 +155,7 @@ class OpenAIAnalyzer(GenerationStep):
                 {"role": "assistant", "content": reply.text or "(nothing)"},
                 {"role": "user", "content": again},
             ]
-        raise DropItem(f"no valid answer of {self.model} in {self.max_answers}: {entry['reason']}")
+        return entry
 
     def _request(self, image: str, earlier: list[dict]) -> Reply:
         if self.structured is not False:

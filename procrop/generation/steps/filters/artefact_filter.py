@@ -70,14 +70,10 @@ class ArtefactFilter(QualityCheck):
     @cached_property
     def network(self) -> "ArtefactClassifier":
         """The loaded classifier on the device."""
-        import torch
-
         from procrop.networks.artefact_classifier import read_artefact_classifier
+        from procrop.networks.placement import checked_device
 
-        device = torch.device(self.device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
-        return read_artefact_classifier(self.weights, self.arch).to(device)
+        return read_artefact_classifier(self.weights, self.arch).to(checked_device(self.device))
 
     def measure(self, item: CADItem, rng: np.random.Generator) -> dict[str, float]:
         import torch

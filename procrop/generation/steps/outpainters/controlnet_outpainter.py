@@ -125,9 +125,9 @@ class ControlNetOutpainter(Outpainter):
         import torch
         from diffusers import ControlNetModel, StableDiffusionControlNetInpaintPipeline
 
-        device = torch.device(self.device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device {self.device!r}: torch sees no CUDA device here; take device='cpu'")
+        from procrop.networks.placement import checked_device
+
+        device = checked_device(self.device)
         options = dict(use_safetensors=True, local_files_only=True, variant=self.variant)
         try:
             controlnet = ControlNetModel.from_pretrained(self.controlnet_folder, **options)
