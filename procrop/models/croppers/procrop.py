@@ -197,7 +197,9 @@ class ProCrop(BaseDetector):
     @staticmethod
     def _extent(feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> Tensor:
         """(B, 2) float32: width and height of each unpadded photo in cells of the feature map."""
-        return extent_in_cells(_sizes(data_samples, feature_map), data_samples[0].batch_input_shape, feature_map)
+        return extent_in_cells(
+            _sizes(data_samples, feature_map), data_samples[0].batch_input_shape, feature_map
+        )
 
     @staticmethod
     def _padding_mask(feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> Tensor | None:

@@ -33,7 +33,9 @@ def rod_align(
     outside = ~_inside(boxes.to(whole), extent.to(whole), samples)
     masked = photo.unsqueeze(1) * outside.unsqueeze(2)  # (B, M, C, samples, samples)
     # a view, not unflatten: a trace would keep the number of boxes
-    return F.avg_pool2d(masked.flatten(0, 1), sampling_ratio).view(*masked.shape[:3], output_size, output_size)
+    return F.avg_pool2d(masked.flatten(0, 1), sampling_ratio).view(
+        *masked.shape[:3], output_size, output_size
+    )
 
 
 def fill_padding(feature_map: Tensor, extent: Tensor) -> Tensor:
