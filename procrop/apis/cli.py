@@ -7,11 +7,17 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from procrop import __version__
-from procrop.apis import cad_command, completion_command, dataset_command, models_command
+from procrop.apis import (
+    cad_command,
+    completion_command,
+    dataset_command,
+    export_command,
+    models_command,
+)
 from procrop.apis.cropping import command as crop_command
 
 # each module has NAME, HELP, add_arguments(parser) and run(args) -> exit code
-_COMMANDS = (crop_command, models_command, dataset_command, cad_command, completion_command)
+_COMMANDS = (crop_command, models_command, dataset_command, cad_command, export_command, completion_command)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "procrop") -> int:
