@@ -82,7 +82,7 @@ def read_photo(
     Raises:
         PhotoError: the file is missing, unreadable, no image, truncated, damaged or too large.
     """
-    with _opened(path) as image:
+    with opened_photo(path, max_pixels) as image:
         return upright_rgb(image, path, max_pixels, background)
 
 
@@ -106,19 +106,17 @@ def upright_rgb(
     width, height = image.size
     if not width or not height:
         raise PhotoError(path, f"{width} x {height} pixels are no photo", "give an image with pixels")
-    if width * height > max_pixels:
-        reason = f"{width} x {height} pixels are more than the limit of {max_pixels}"
-        raise PhotoError(path, reason, "scale it down, or raise max_pixels if you trust the file")
+    _check_pixels(path, image, max_pixels)
     try:
         image.load()
         # asked after loading: Pillow turns TIFF files itself, and then drops their tag
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         rgb = _to_rgb(path, image, background)
     except MemoryError:
         reason = f"{width} x {height} pixels do not fit into memory"
         raise PhotoError(path, reason, "scale the photo down") from None
     except Exception as error:  # OSError, SyntaxError, struct.error, EOFError, ... depending on the format
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
     return np.array(rgb, dtype=np.uint8, order="C")
@@ -130,10 +128,10 @@ def read_photo_size(path: str | os.PathLike) -> tuple[int, int]:
     Raises:
         PhotoError: the file is missing, unreadable or no image.
     """
-    with _opened(path) as image:
+    with opened_photo(path) as image:
         width, height = image.size
         # Pillow reports the upright size of a TIFF file
-        turned = image.format != "TIFF" and _orientation(image) >= 5
+        turned = image.format != "TIFF" and orientation_of(image) >= 5
     return (height, width) if turned else (width, height)
 
 
@@ -208,12 +206,26 @@ _SIZE_LIMIT = _SizeLimit()
 
 
 @contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[Image.Image]:
-    """Open a photo's header; what goes wrong with the file while it is open becomes a PhotoError too."""
+def opened_photo(path: str | os.PathLike, max_pixels: int | None = None) -> Iterator[Image.Image]:
+    """Open a photo's header; what goes wrong with the file while it is open becomes a PhotoError too.
+
+    Args:
+        path: the file.
+        max_pixels: a photo of more pixels is refused.
+
+    Yields:
+        Pillow's image, not decoded yet.
+
+    Raises:
+        PhotoError: the file is missing, unreadable, no image or too large.
+    """
     try:
         _check_file(path)
         with open(path, "rb") as file, _SIZE_LIMIT.lifted():
-            yield _read_header(path, file)
+            image = _read_header(path, file)
+            if max_pixels is not None:
+                _check_pixels(path, image, max_pixels)
+            yield image
     except PhotoError:
         raise
     except FileNotFoundError:
@@ -224,6 +236,13 @@ def _opened(path: str | os.PathLike) -> Iterator[Image.Image]:
         raise PhotoError(path, "the file may not be read", "change its permissions") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise PhotoError(path, f"the file cannot be read ({error})", "check the name and the disk") from error
+
+
+def _check_pixels(path: str | os.PathLike, image: Image.Image, limit: int) -> None:
+    width, height = image.size
+    if width * height > limit:
+        reason = f"{width} x {height} pixels are more than the limit of {limit}"
+        raise PhotoError(path, reason, "scale it down, or raise max_pixels if you trust the file")
 
 
 def _check_file(path: str | os.PathLike) -> None:
@@ -243,7 +262,7 @@ def _read_header(path: str | os.PathLike, file: io.BufferedReader) -> Image.Imag
         remedy = "convert it to JPEG or PNG, or take it out of the folder"
         raise PhotoError(path, "the file holds no image of a known format", remedy) from None
     except Exception as error:  # a damaged header makes Pillow's plugins raise nearly anything
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
 @functools.cache
@@ -252,12 +271,13 @@ def _formats() -> list[str]:
     return [name for name in _FORMATS if name in Image.OPEN]
 
 
-def _damaged(path: str | os.PathLike, error: Exception) -> PhotoError:
+def damaged(path: str | os.PathLike, error: Exception) -> PhotoError:
+    """What to raise when a decoder fails with any error of its own."""
     reason = f"the image is truncated or damaged ({type(error).__name__}: {error})"
     return PhotoError(path, reason, "copy or download it again")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """EXIF orientation 1 to 8; 1 when there is none, or none that makes sense."""
     try:
         value = int(image.getexif().get(_EXIF_ORIENTATION, 1))
@@ -270,7 +290,7 @@ def _to_rgb(path: str | os.PathLike, image: Image.Image, background: tuple[int, 
     profile = image.info.get("icc_profile")
     alpha = None
     if image.mode in _WIDE_MODES:
-        image = Image.fromarray(_scale_wide(np.asarray(image)))
+        image = Image.fromarray(scale_wide(np.asarray(image)))
     elif image.has_transparency_data:
         rgba = image.convert("RGBA")
         alpha = rgba.getchannel("A")
@@ -280,7 +300,7 @@ def _to_rgb(path: str | os.PathLike, image: Image.Image, background: tuple[int, 
         image = image.convert("L")
     elif image.mode not in ("RGB", "CMYK", "L", "LAB"):
         image = image.convert("RGB")
-    rgb = _to_srgb(path, image, profile)
+    rgb = to_srgb(path, image, profile)
     if alpha is not None:
         canvas = Image.new("RGB", rgb.size, tuple(background))
         canvas.paste(rgb, mask=alpha)
@@ -288,7 +308,8 @@ def _to_rgb(path: str | os.PathLike, image: Image.Image, background: tuple[int, 
     return rgb
 
 
-def _to_srgb(path: str | os.PathLike, image: Image.Image, profile: bytes | None) -> Image.Image:
+def to_srgb(path: str | os.PathLike, image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert L, RGB, CMYK or LAB to RGB, through the colour profile; a broken one is ignored with a warning."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -298,7 +319,7 @@ def _to_srgb(path: str | os.PathLike, image: Image.Image, profile: bytes | None)
     return image.convert("RGB")
 
 
-def _scale_wide(values: np.ndarray) -> np.ndarray:
+def scale_wide(values: np.ndarray) -> np.ndarray:
     """Scale (H, W) integers or floats to uint8 by the rule that :func:`read_photo` states."""
     integer, sixteen_bit = values.dtype.kind != "f", values.dtype.itemsize == 2
     values = values.astype(np.float64)

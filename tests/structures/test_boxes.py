@@ -124,3 +124,12 @@ def test_numpy_only_modules_load_no_heavy_package(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_kept_share_of_an_area():
+    area = [0.1, 0.2, 10.3, 5.7]
+    boxes = [[0, 0, 20, 20], area, [0.1, 0.2, 5.2, 5.7], [10.3, 0, 30, 30], [5.2, 2.95, 99, 99]]
+    shares = bx.kept_share(boxes, area)
+    assert shares[:2].tolist() == [1, 1]  # exactly
+    np.testing.assert_allclose(shares[2:], [0.5, 0, 0.25])
+    assert bx.kept_share([], area).shape == (0,)

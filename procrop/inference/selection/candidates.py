@@ -19,7 +19,7 @@ def ratio_candidates(
     3. the largest inside it, likewise;
     4. with a subject: the smallest that contains the prediction and the subject; and the first of 1, 2, 3 and 5 moved
        least to hold the subject. One that is too small for it becomes the smallest that holds it, or, where none does,
-       the largest of all, which then lies within the subject's extent;
+       the one that covers the most of it;
     5. the largest in the photo, its centre as near as can be to the prediction's.
 
     Args:
@@ -53,7 +53,7 @@ def ratio_candidates(
         joined = np.minimum(hulls[0], held[0]), np.maximum(hulls[1], held[1])
         union, can_join = sizes.containing(joined[1] - joined[0])
         kinds.append((_place(union, centres, joined, frame), can_join))
-        holding = sizes.containing((held[1] - held[0])[None])[0]
+        holding = sizes.holding(held[1] - held[0])
         for size in (same, around, within, largest):
             enough = (size >= held[1] - held[0]).all(axis=1, keepdims=True)
             kinds.append((_place(np.where(enough, size, holding), centres, held, frame), everyone))

@@ -16,10 +16,11 @@ class ExactSizes:
     """All sizes (w, h) of a ratio r that fit into a photo and have an area.
 
     A size is exact if |w / h - r| is least for its height among all widths, or least for its width among all heights.
-    There are two families: ``regular`` sizes take each length of the ratio's shorter side and round the longer one,
+    There are two families. ``regular`` sizes take each length of the ratio's shorter side and round the longer one,
     which makes both minimal; ``rough`` sizes take each length of the longer side and round the shorter one, which is
-    less exact. A rough size is used only where no regular one does (photos of a few pixels, or the last pixel of area
-    or of a subject). In both, width and height grow together.
+    less exact. Of two that are equally near, both are there. A rough size is used only where no regular one does: in
+    photos of a few pixels, or for the last pixel of an area or a subject. Within a family of two sizes one contains
+    the other.
 
     Args:
         ratio: width / height.
@@ -69,6 +70,14 @@ class ExactSizes:
         """
         return self._pick(extents, _first_containing)
 
+    def holding(self, extent: np.ndarray) -> np.ndarray:
+        """The smallest size (2,) that contains an extent (2,); if none does, that which covers the most of it."""
+        picked, found = self.containing(extent[None])
+        if found[0]:
+            return picked[0]
+        largest = [sizes[-1] for sizes in (self.regular, self.rough) if len(sizes)]
+        return max(largest, key=lambda size: np.minimum(size, extent).prod())
+
     def inside(self, extents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The largest size that lies within each extent; arguments and result as for :meth:`containing`."""
         return self._pick(extents, _last_inside)
@@ -103,17 +112,35 @@ def _last_inside(sizes: np.ndarray, extents: np.ndarray) -> np.ndarray:
 
 
 def _of_heights(ratio: Fraction, heights: np.ndarray) -> np.ndarray:
-    """(n, 2) sizes with the width of least |w / h - r| for each height, the smaller one of two."""
+    """(n, 2) sizes with each width of least |w / h - r| for each height."""
     p, q = ratio.numerator, ratio.denominator
-    widths = np.maximum(1, (2 * heights * p + q - 1) // (2 * q))
-    return np.stack([widths, heights], axis=1)
+    low = heights * p // q
+    return _nearer(
+        np.stack([low, heights], axis=1),
+        np.stack([low + 1, heights], axis=1),
+        heights * p - low * q,
+        (low + 1) * q - heights * p,
+    )
 
 
 def _of_widths(ratio: Fraction, widths: np.ndarray) -> np.ndarray:
-    """(n, 2) sizes with the height of least |w / h - r| for each width, the smaller one of two."""
+    """(n, 2) sizes with each height of least |w / h - r| for each width."""
     p, q = ratio.numerator, ratio.denominator
-    low = np.maximum(1, widths * q // p)
+    low = widths * q // p
     high = low + 1
     # |w / h - r| of both, multiplied by q * low * high: whole numbers, so that nothing is lost
-    low_wins = np.abs(widths * q - low * p) * high <= np.abs(widths * q - high * p) * low
-    return np.stack([widths, np.where(low_wins, low, high)], axis=1)
+    return _nearer(
+        np.stack([widths, low], axis=1),
+        np.stack([widths, high], axis=1),
+        (widths * q - low * p) * high,
+        (high * p - widths * q) * low,
+    )
+
+
+def _nearer(low: np.ndarray, high: np.ndarray, low_error: np.ndarray, high_error: np.ndarray) -> np.ndarray:
+    """Of each pair of sizes (n, 2) the one with the lesser error, or both, without those of no area; growing."""
+    possible = low.min(axis=1) > 0
+    sizes = np.concatenate(
+        [low[possible & (low_error <= high_error)], high[~possible | (high_error <= low_error)]]
+    )
+    return sizes[np.argsort(sizes.sum(axis=1))]  # one is within the other

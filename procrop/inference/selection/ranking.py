@@ -4,7 +4,9 @@ import numpy as np
 
 from procrop.structures.boxes import box_iou
 
-_SAME = 1 - 1e-12  # IoU of equal boxes, whatever their last bit
+#: boxes with a larger IoU are taken together only where there are no others
+NEARLY_SAME = 0.9
+_SAME = 1 - 1e-12  # equal boxes have a larger IoU, whatever its last bit
 
 
 def relative_scores(scores: np.ndarray, best: float) -> np.ndarray:
@@ -19,31 +21,35 @@ def relative_scores(scores: np.ndarray, best: float) -> np.ndarray:
 def pick_diverse(
     order: np.ndarray, boxes: np.ndarray, owners: np.ndarray, top_k: int, max_overlap: float | None
 ) -> np.ndarray:
-    """Take boxes greedily, best first.
+    """Take boxes greedily, best first, in rounds until there are enough.
 
-    A box is passed over if it equals one that is taken or overlaps it too much. As long as there are others, each
-    owner gives one box.
+    A box is passed over if it equals one that is taken or overlaps it by more than ``max_overlap``; without that limit,
+    if it overlaps it by more than ``NEARLY_SAME``. In the first round each owner gives one box, in the second as many
+    as there are. Without a limit a third round takes nearly equal boxes too.
 
     Args:
         order: (n,) int, the boxes from best to worst.
         boxes: (n, 4) xyxy.
         owners: (n,) int, what each box is made from.
         top_k: Boxes to take at most.
-        max_overlap: Largest IoU of two boxes that are taken; None: they only have to differ.
+        max_overlap: Largest IoU of two boxes that are taken, or None.
 
     Returns:
         (m,) int, m at most ``top_k``, from best to worst.
     """
-    rank = np.empty(len(order), int)
-    rank[order] = np.arange(len(order))
+    limit = _SAME if max_overlap is None else min(max_overlap, _SAME)
+    overlap = np.zeros(len(boxes))  # largest IoU with a box that is taken
+    used = np.zeros(len(boxes), bool)  # whether one of the same owner is taken
     chosen: list[int] = []
-    apart = np.ones(len(boxes), bool)
-    for once in (True, False):
-        left = apart & ~np.isin(owners, owners[chosen]) if once else apart
-        while len(chosen) < top_k and left.any():
-            new = int(order[left[order]][0])
+    wished = NEARLY_SAME if max_overlap is None else limit
+    for most, once in ((wished, True), (wished, False), (limit, False)):
+        while len(chosen) < top_k:
+            open_ = (overlap <= most) & ~(used & once)
+            if not open_.any():
+                break
+            new = int(order[open_[order]][0])
             chosen.append(new)
-            overlap = box_iou(boxes, boxes[new][None])[:, 0]
-            apart &= overlap < _SAME if max_overlap is None else (overlap < _SAME) & (overlap <= max_overlap)
-            left = left & apart & (owners != owners[new]) if once else apart
+            overlap = np.maximum(overlap, box_iou(boxes, boxes[new][None])[:, 0])
+            used |= owners == owners[new]
+    rank = np.argsort(order)
     return np.array(sorted(chosen, key=lambda index: rank[index]), int)
