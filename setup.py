@@ -25,6 +25,7 @@ INSTALL_REQUIRES = [
     "segment-anything>=1.0",
     "shtab>=1.7",
     "setuptools>=65,<80",  # mmengine 0.10 and mmcv 2.1 import pkg_resources, which later releases drop
+    "tifffile>=2023.7",
     "torch>=2.4,<3",
     "torchvision>=0.19,<1",
     "tqdm>=4.66",

@@ -135,7 +135,7 @@ class LiveReferences:
         Raises:
             ValueError: as for :meth:`check`.
         """
-        from procrop.retrieval.query_encoder import indexed_keys
+        from procrop.retrieval.query_encoder import indexed_keys, similarities
 
         self.check(choice)
         slots = self.k if choice.k is None else choice.k
@@ -150,7 +150,7 @@ class LiveReferences:
         left_out = np.concatenate([own, pinned, self._ids(choice.banned)])
         near, near_scores = self.gallery.index.search(keys, slots - len(pinned), left_out)
         ids = np.concatenate([pinned, near[0]])
-        scores = np.concatenate([self._similarities(keys, pinned), near_scores[0]])
+        scores = np.concatenate([similarities(self.gallery, keys, pinned)[0], near_scores[0]])
         weights = np.ones(len(ids), dtype=np.int64)
         for name, weight in choice.weights.items():
             weights[ids == self._id(name)] = weight
@@ -159,13 +159,6 @@ class LiveReferences:
         fields = pack_references(reference_fields(self.gallery, *copies, slots, self.what))
         counts = weights > 0
         return FoundReferences(ids[counts], scores[counts], weights[counts], fields, notes)
-
-    def _similarities(self, keys: np.ndarray, ids: np.ndarray) -> np.ndarray:
-        """Similarities (n,) float32 of the query to gallery photos, as the search would give them."""
-        others = np.setdiff1d(np.arange(len(self.gallery)), ids)
-        found, scores = self.gallery.index.search(keys, len(ids), others)
-        by_id = dict(zip(found[0].tolist(), scores[0], strict=True))
-        return np.array([by_id[i] for i in ids.tolist()], dtype=np.float32)
 
     def _own_ids(self, query: ReferenceQuery) -> np.ndarray:
         """Ids (n,) int64 of the gallery photos that are the photo itself or of its source."""

@@ -22,6 +22,7 @@ PHOTO_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".we
 # what a file may hold, whatever its suffix says; formats that run an interpreter (EPS) stay out
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
 _EXIF_ORIENTATION = 0x0112
+_PHOTOMETRIC = 262  # TIFF's tag: 0 is white, or black
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -290,7 +291,7 @@ def _to_rgb(path: str | os.PathLike, image: Image.Image, background: tuple[int, 
     profile = image.info.get("icc_profile")
     alpha = None
     if image.mode in _WIDE_MODES:
-        image = Image.fromarray(scale_wide(np.asarray(image)))
+        image = Image.fromarray(scale_wide(wide_values(image)))
     elif image.has_transparency_data:
         rgba = image.convert("RGBA")
         alpha = rgba.getchannel("A")
@@ -317,6 +318,13 @@ def to_srgb(path: str | os.PathLike, image: Image.Image, profile: bytes | None) 
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
             _LOGGER.warning("%r: its colour profile is broken and ignored (%s)", os.fspath(path), error)
     return image.convert("RGB")
+
+
+def wide_values(image: Image.Image) -> np.ndarray:
+    """Grey values of more than 8 bit, (H, W); Pillow forgets to invert those of TIFF files whose zero is white."""
+    values = np.asarray(image)
+    inverted = image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0 and values.dtype.itemsize == 2
+    return 65535 - values if inverted else values
 
 
 def scale_wide(values: np.ndarray) -> np.ndarray:

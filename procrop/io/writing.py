@@ -22,13 +22,19 @@ _REMEDIES = {
 
 
 @contextmanager
-def writing_to(folder: str | os.PathLike, lock_name: str, refusal: type[ValueError]) -> Iterator[None]:
+def writing_to(
+    folder: str | os.PathLike,
+    lock_name: str,
+    refusal: type[ValueError],
+    again: str = "run the same build again",
+) -> Iterator[None]:
     """Hold a folder's lock; say clearly what went wrong when the folder cannot be written.
 
     Args:
         folder: The folder; made when absent.
         lock_name: Name of the lock file in it.
         refusal: What is raised when the folder cannot be used.
+        again: How to go on after a disk failed.
 
     Raises:
         ValueError: A ``refusal``: another process writes there, or nothing can be written there.
@@ -51,7 +57,7 @@ def writing_to(folder: str | os.PathLike, lock_name: str, refusal: type[ValueErr
         raise OSError(
             error.errno,
             f"{error.strerror}: {error.filename or folder} cannot be written. What is finished is kept: "
-            f"{_REMEDIES[error.errno]} and run the same build again",
+            f"{_REMEDIES[error.errno]} and {again}",
         ) from error
     finally:
         lock.__exit__(None, None, None)

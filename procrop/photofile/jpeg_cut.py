@@ -15,7 +15,7 @@ from procrop.photofile.jpeg_facts import JpegFacts
 from procrop.photofile.turn import TURNS, Box, Turn
 
 _LOCK = threading.Lock()  # jpeglib keeps what it reads in variables of its library
-_LARGEST_ROUNDING = 4  # grey levels between two decodings of the same coefficients, turned
+_LARGEST_ROUNDING = 8  # grey levels between two decodings of the same coefficients, turned; 3 were seen
 _BORDER = 3  # pixels at the edge of a crop whose colours are interpolated from fewer neighbours
 
 
@@ -115,8 +115,10 @@ def _cut(whole, stored: Box, turn: Turn):  # noqa: ANN001, ANN202 (jpeglib comes
         _turn(_blocks(p, f, factors.max(axis=0), stored, turn), turn)
         for p, f in zip(planes, factors, strict=True)
     ]
-    tables = np.swapaxes(whole.qt, 1, 2) if turn.swaps else whole.qt
-    crop = jpeglib.from_dct(*cut, qt=np.ascontiguousarray(tables), quant_tbl_no=whole.quant_tbl_no)
+    # a table for each component: with fewer, jpeglib takes some of them for those of other components
+    tables = whole.qt[whole.quant_tbl_no]
+    tables = np.ascontiguousarray(np.swapaxes(tables, 1, 2) if turn.swaps else tables)
+    crop = jpeglib.from_dct(*cut, qt=tables, quant_tbl_no=np.arange(len(tables)))
     crop.samp_factor = np.ascontiguousarray(factors[:, ::-1]) if turn.swaps else factors
     size = (stored[2] - stored[0], stored[3] - stored[1])
     crop.width, crop.height = turn.upright_size(size)
@@ -142,8 +144,7 @@ def _blocks(
 
 def _turn(blocks: np.ndarray, turn: Turn) -> np.ndarray:
     """Turn a picture given by its coefficients: a mirrored cosine of odd frequency changes its sign."""
-    blocks = blocks.transpose(1, 0, 3, 2) if turn.swaps else blocks
-    blocks = np.array(turn.apply(blocks))
+    blocks = np.array(turn.apply(blocks.swapaxes(2, 3) if turn.swaps else blocks), order="C")
     if turn.flip_x:
         blocks[..., :, 1::2] *= -1
     if turn.flip_y:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from procrop.io.photo import scale_wide, to_srgb
+from procrop.io.photo import scale_wide, to_srgb, wide_values
 from procrop.photofile.turn import Box, Turn
 
 # Pillow's modes -> what a raster calls the same pixels; all other modes are converted
@@ -125,9 +125,8 @@ def from_image(image: Image.Image) -> Raster:
     if mode not in _SPACES and mode not in _KEPT:
         image = image.convert(_CONVERTED.get(mode, "RGBA"))
         mode = image.mode
-    values = np.asarray(image)
-    if mode in _SPACES:
-        values = values.astype(values.dtype.newbyteorder("="))
+    values = wide_values(image) if mode in _SPACES else np.asarray(image)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
     palette = None
     if mode == "P":
         kind = image.palette.mode if image.palette.mode in ("RGB", "RGBA") else "RGB"

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from procrop.io.atomic import write_bytes
 from procrop.photofile.conversion import fitted, narrowed
@@ -69,12 +70,44 @@ def write_crop(
         ValueError: box, size, format, quality or target make no sense, or the target is the source.
         OSError: the target cannot be written, for example because the disk is full.
     """
-    _check(source, target, size, quality)
-    file = read_source(source, format, max_pixels)
+    return write_cut(
+        read_source(source, format, max_pixels), box, target, size=size, quality=quality, lossless=lossless
+    )
+
+
+def write_cut(
+    file: SourceFile,
+    box: Sequence[float],
+    target: str | os.PathLike,
+    *,
+    size: tuple[int, int] | None = None,
+    quality: int | None = None,
+    lossless: bool = True,
+) -> WrittenCrop:
+    """:func:`write_crop` for several crops of a photo that is read once.
+
+    Args:
+        file: of :func:`procrop.photofile.read_source`, which is told the format.
+        box: as for :func:`write_crop`.
+        target: as for :func:`write_crop`.
+        size: as for :func:`write_crop`.
+        quality: as for :func:`write_crop`.
+        lossless: as for :func:`write_crop`.
+
+    Raises:
+        PhotoError, ValueError, OSError: as :func:`write_crop`.
+    """
+    _check(file.path, target, size, quality)
     check_suffix(target, file.target)
     pixels = _whole_box(box, file.size, file.path)
     data, written_size, exact, notes = _make(file, pixels, size, quality, lossless)
-    write_bytes(target, data)
+    try:
+        write_bytes(target, data)
+    except OSError as error:
+        error.filename = error.filename or os.fspath(
+            target
+        )  # a full disk does not say which file it is about
+        raise
     return WrittenCrop(os.fspath(target), written_size, exact, tuple(dict.fromkeys(notes)))
 
 
@@ -82,7 +115,7 @@ def _check(
     source: str | os.PathLike, target: str | os.PathLike, size: tuple[int, int] | None, quality: int | None
 ) -> None:
     name = os.fspath(target)
-    if size is not None and not all(isinstance(side, int) and 0 < side < 65536 for side in size):
+    if size is not None and not all(isinstance(side, Integral) and 0 < side < 65536 for side in size):
         raise ValueError(
             f"{name!r}: size {size} is no (width, height) of 1 to 65535 whole pixels; give such a pair"
         )

@@ -7,7 +7,9 @@ import numpy as np
 
 from .backbones.base import Embeddings, RetrievalBackbone
 from .distilled_key_file import KeySpace
-from .gallery_format import GalleryError
+from .feature_store import FeatureStore
+from .gallery_format import KEYS, GalleryError
+from .indexes.base import scaled
 from .key_transforms import raw_keys
 
 if TYPE_CHECKING:
@@ -57,6 +59,26 @@ def indexed_keys(gallery: "Gallery", embeddings: Embeddings) -> np.ndarray:
         return embeddings.keys
     transform = gallery.key_transform
     return transform.transform(raw_keys(embeddings.keys, embeddings.tokens, transform))
+
+
+def similarities(gallery: "Gallery", keys: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """How near queries are to given photos, on the scale of the gallery's search, without its index.
+
+    Args:
+        gallery: The gallery.
+        keys: (Q, d) float32, as :func:`indexed_keys` gives them.
+        ids: (n,) int64.
+
+    Returns:
+        (Q, n) float32, larger is nearer. An index that keeps its keys roughly searches with rougher numbers.
+    """
+    if not len(ids):
+        return np.zeros((len(keys), 0), np.float32)
+    rows = gallery.key_transform.transform(FeatureStore.open(gallery.folder / KEYS).read(ids))
+    rows, keys = (scaled(part, gallery.metric).astype(np.float64) for part in (rows, keys))
+    if gallery.metric == "l2":
+        return -np.square(keys[:, None] - rows[None]).sum(axis=2).astype(np.float32)
+    return (keys @ rows.T).astype(np.float32)
 
 
 def _difference(wanted: KeySpace, found: KeySpace | None) -> str:

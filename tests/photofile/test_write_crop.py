@@ -1,0 +1,242 @@
+"""Cutting crops out of files: orientation, refusals, whole files, and what comes out of every mode."""
+
+import functools
+import os
+import warnings
+
+import numpy as np
+import pytest
+from crop_files import STORED, saved, scene
+from PIL import Image
+
+from procrop.io import PhotoError, read_photo
+from procrop.photofile import suffix_of, write_crop
+
+BOX = (17, 9, 101, 70)
+
+
+def _upright(stored: np.ndarray, orientation: int, path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    name = {".png": "PNG", ".webp": "WEBP", ".tif": "TIFF"}[path.suffix]
+    options = {"lossless": True} if name == "WEBP" else {}
+    path.write_bytes(saved(Image.fromarray(np.ascontiguousarray(stored)), name, exif=exif, **options))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_crops_of_the_eight_orientations_are_one_picture(tmp_path, orientation, suffix):
+    _upright(STORED[orientation](scene()), orientation, tmp_path / f"a{suffix}")
+    written = write_crop(tmp_path / f"a{suffix}", BOX, tmp_path / f"b{suffix}")
+    expected = scene()[9:70, 17:101]
+    with Image.open(written.path) as image:
+        np.testing.assert_array_equal(np.asarray(image), expected)  # upright as it is stored
+        assert image.getexif().get(0x0112, 1) == 1
+    np.testing.assert_array_equal(read_photo(written.path), expected)
+    assert written.size == (84, 61) and written.lossless and written.notes == ()
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 700])
+def test_invalid_orientation_counts_as_upright(tmp_path, orientation):
+    _upright(scene(), orientation, tmp_path / "a.png")
+    write_crop(tmp_path / "a.png", BOX, tmp_path / "b.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b.png")), scene()[9:70, 17:101])
+
+
+@functools.cache
+def _modes() -> dict[str, Image.Image]:
+    rng, rgb = np.random.default_rng(0), Image.fromarray(scene())
+    alpha = Image.fromarray(rng.integers(0, 256, scene().shape[:2], dtype=np.uint8))
+    grey, rgba, palette = rgb.convert("L"), rgb.copy(), rgb.quantize(60)
+    rgba.putalpha(alpha)
+    clear, keyed = palette.copy(), rgb.copy()
+    clear.info["transparency"] = 5
+    keyed.info["transparency"] = keyed.getpixel((20, 20))
+    grey_alpha = grey.copy()
+    grey_alpha.putalpha(alpha)
+    wide = np.asarray(grey).astype(np.int32)
+    return {
+        "1": rgb.convert("1"),
+        "L": grey,
+        "LA": grey_alpha,
+        "P": palette,
+        "P transparent": clear,
+        "RGB": rgb,
+        "RGB keyed": keyed,
+        "RGBA": rgba,
+        "RGBA all clear": Image.new("RGBA", rgb.size, (10, 20, 30, 0)),
+        "CMYK": rgb.convert("CMYK"),
+        "LAB": rgb.convert("LAB"),
+        "I;16": Image.fromarray((wide * 250).astype(np.uint16)),
+        "I": Image.fromarray(wide * 200),
+        "I large": Image.fromarray(wide * 100_000 - 5),
+        "F": Image.fromarray((wide / 255).astype(np.float32)),
+        "F large": Image.fromarray(wide.astype(np.float32) * 1e4),
+    }
+
+
+_HOMES = {
+    "PNG": ("1", "L", "LA", "P", "P transparent", "RGB", "RGB keyed", "RGBA", "RGBA all clear", "I;16", "I")
+}
+_HOMES["TIFF"] = tuple(mode for mode in _modes() if "transparent" not in mode and "keyed" not in mode)
+_HOMES["GIF"] = ("1", "L", "P", "P transparent")
+_HOMES["BMP"] = ("1", "L", "P", "RGB")
+_HOMES["JPEG"] = ("L", "RGB", "CMYK")
+_HOMES["WEBP"] = ("RGB", "RGBA", "RGBA all clear")
+_CASES = [(name, mode) for name, modes in _HOMES.items() for mode in modes]
+
+
+@pytest.mark.parametrize(("name", "mode"), _CASES, ids=lambda value: str(value))
+@pytest.mark.parametrize("wish", ["keep", "jpeg", "png", "webp", "tiff"])
+def test_crop_shows_what_the_photo_shows(tmp_path, monkeypatch, name, mode, wish):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # hundreds of waits for the disk
+    source = tmp_path / "source"
+    options = {"lossless": True, "exact": True} if name == "WEBP" else {}
+    source.write_bytes(saved(_modes()[mode], name, **options))
+    target = tmp_path / f"crop{suffix_of(source, wish)}"
+    written = write_crop(source, BOX, target, format=wish)
+    whole, crop = read_photo(source)[9:70, 17:101], read_photo(target)
+    assert crop.shape == whole.shape
+    # large numbers are shown by their own range, which is another one in the crop
+    if "large" in mode and target.suffix == ".tif":
+        return _same_numbers(source, target, name)
+    difference = np.abs(crop.astype(int) - whole)
+    lossy = wish in ("jpeg", "webp") or name == "JPEG" and wish == "keep"
+    # LAB and CMYK have no profile here, and are converted by Pillow's rule both times
+    assert difference.mean() <= (7 if lossy and "A" in mode else 4 if lossy else 0.01), difference.mean()
+    assert lossy or difference.max() <= 1
+    if wish in ("keep", "tiff", "png") and not lossy and (name != "JPEG" or wish == "keep"):
+        assert written.lossless == (written.notes == ())
+
+
+def _same_numbers(source, target, name: str) -> None:
+    assert name == "TIFF"
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(target)), np.asarray(Image.open(source))[9:70, 17:101]
+    )
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((0, 0, 129, 10), "leaves the upright photo of 128 x 96 pixels"),
+        ((-1, 0, 10, 10), "leaves the upright photo"),
+        ((10, 0, 10, 10), "is empty"),
+        ((0.5, 0, 10, 10), "in whole pixels; round it"),
+        ((0, 0, float("nan"), 10), "in whole pixels; round it"),
+        ((0, 0, 10), "in whole pixels; round it"),
+    ],
+)
+def test_boxes_that_make_no_sense(tmp_path, box, said):
+    (tmp_path / "a.png").write_bytes(saved(Image.fromarray(scene()), "PNG"))
+    with pytest.raises(ValueError, match=said) as error:
+        write_crop(tmp_path / "a.png", box, tmp_path / "b.png")
+    assert "a.png" in str(error.value) and not (tmp_path / "b.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "said"),
+    [
+        ("b.jpg", {}, "written as PNG, which ends in .png"),
+        ("b.png", {"format": "bmp"}, "'bmp' is not known; name one of keep, jpeg, png, webp, tiff"),
+        ("b.png", {"size": (0, 5)}, "size .* give such a pair"),
+        ("b.png", {"size": (5, 2.5)}, "size .* give such a pair"),
+        ("b.jpg", {"format": "jpeg", "quality": 0}, "quality 0 is not between 1 and 100"),
+        ("a.png", {}, "is the photo itself, which is never overwritten"),
+        ("link.png", {}, "is the photo itself"),
+    ],
+)
+def test_wishes_that_make_no_sense(tmp_path, target, options, said):
+    (tmp_path / "a.png").write_bytes(saved(Image.fromarray(scene()), "PNG"))
+    (tmp_path / "link.png").symlink_to("a.png")
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(ValueError, match=said):
+        write_crop(tmp_path / "a.png", (0, 0, 5, 5), tmp_path / target, **options)
+    assert sorted(os.listdir(tmp_path)) == before
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.png"), scene())
+
+
+def test_a_wrong_suffix_of_the_source_does_not_matter(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(saved(Image.fromarray(scene()), "PNG"))
+    assert suffix_of(tmp_path / "a.jpg") == ".png"
+    assert suffix_of(tmp_path / "a.jpg", "jpeg") == ".jpg"
+    write_crop(tmp_path / "a.jpg", BOX, tmp_path / "b.PNG")
+    assert Image.open(tmp_path / "b.PNG").format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "zero bytes"),
+        (b"This is no photo.", "no image of a known format"),
+        (saved(Image.fromarray(scene()), "JPEG")[:1500], "truncated or damaged"),
+        (saved(Image.fromarray(scene()), "PNG")[:5000], "truncated or damaged"),
+        (saved(Image.fromarray(scene()), "TIFF")[:9000], "truncated or damaged"),
+    ],
+)
+def test_broken_photos(tmp_path, data, reason):
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(PhotoError, match=reason) as error, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_crop(tmp_path / "a.jpg", BOX, tmp_path / "b.jpg", format="jpeg")
+    assert error.value.path == str(tmp_path / "a.jpg")
+    assert os.listdir(tmp_path) == ["a.jpg"]
+
+
+def test_photos_over_the_limit_are_refused_before_they_are_decoded(tmp_path):
+    (tmp_path / "a.png").write_bytes(saved(Image.new("1", (5000, 5000)), "PNG"))
+    with pytest.raises(PhotoError, match="5000 x 5000 pixels are more than the limit of 1000"):
+        write_crop(tmp_path / "a.png", BOX, tmp_path / "b.png", max_pixels=1000)
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(saved(Image.fromarray(scene()), "PNG"))
+    (tmp_path / "b.png").write_bytes(b"old")
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device: .*b.png"):
+        write_crop(tmp_path / "a.png", BOX, tmp_path / "b.png")
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "b.png"]
+    assert (tmp_path / "b.png").read_bytes() == b"old"
+
+
+def test_equal_work_gives_equal_bytes_and_replaces_the_old_file(tmp_path):
+    (tmp_path / "a.tif").write_bytes(saved(Image.fromarray(scene()), "TIFF"))
+    (tmp_path / "b.tif").write_bytes(b"old")
+    for name in ("b.tif", "sub/c.tif"):
+        write_crop(tmp_path / "a.tif", np.array(BOX, dtype=float), tmp_path / name)
+    assert (tmp_path / "b.tif").read_bytes() == (tmp_path / "sub" / "c.tif").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_of_several_pictures_the_first_is_taken_and_said(tmp_path, name):
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ((255, 0, 0), (0, 0, 255))]
+    options = {"lossless": True} if name == "WEBP" else {}
+    (tmp_path / "a").write_bytes(saved(frames[0], name, save_all=True, append_images=frames[1:], **options))
+    written = write_crop(tmp_path / "a", (2, 3, 20, 20), tmp_path / f"b{suffix_of(tmp_path / 'a')}")
+    assert "the first of 2 pictures" in written.notes
+    crop = Image.open(written.path)
+    assert getattr(crop, "n_frames", 1) == 1
+    np.testing.assert_array_equal(np.asarray(crop.convert("RGB")), np.full((17, 18, 3), (255, 0, 0)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (800, 1), (1, 700)])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF", "GIF"])
+def test_smallest_photos(tmp_path, name, size):
+    (tmp_path / "a").write_bytes(saved(Image.new("L", size, 77), name))
+    written = write_crop(tmp_path / "a", (0, 0, *size), tmp_path / f"b{suffix_of(tmp_path / 'a')}")
+    assert written.size == size
+    assert np.abs(read_photo(written.path).astype(int) - 77).max() <= 1
+
+
+def test_odd_file_names(tmp_path):
+    folder = os.fsencode(tmp_path)
+    for name in (b"a b.png", b"new\nline.png", b"latin-\xe9.png"):
+        path = os.path.join(folder, name)
+        with open(path, "wb") as file:
+            file.write(saved(Image.fromarray(scene()), "PNG"))
+        written = write_crop(os.fsdecode(path), BOX, os.fsdecode(path + b"_crop.png"))
+        assert os.path.exists(written.path)
