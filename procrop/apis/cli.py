@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from procrop.apis import cad_command, dataset_command
+from procrop.apis import cad_command, dataset_command, demo_command
 from procrop.apis.cropping import command as crop_command
 
 # each module has NAME, HELP, add_arguments(parser) and run(args) -> exit code
-_COMMANDS = (crop_command, dataset_command, cad_command)
+_COMMANDS = (crop_command, demo_command, dataset_command, cad_command)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "procrop") -> int:
