@@ -29,7 +29,7 @@ def build_page(store: SessionStore) -> gr.Blocks:
     with gr.Blocks(title="ProCrop", analytics_enabled=False, fill_width=True) as page:
         gr.HTML("<h1>ProCrop</h1><p>Crops of your photos, made after references.</p>", elem_id="pc-head")
         with gr.Row():
-            with gr.Column(scale=0, min_width=300):
+            with gr.Column(scale=0, min_width=300, elem_classes="pc-side"):
                 drop = gr.HTML(
                     drop_area(store.limits),
                     js_on_load=DROP_SCRIPT,
@@ -94,10 +94,10 @@ class _Visits:
     def _session(self, request: gr.Request, *controls: Any) -> DemoSession:  # noqa: ANN401
         ratio, own, gallery, top_k = controls
         session = self._store.session(str(request.session_hash))
-        wanted = {FREE: None, OWN: own.strip()}.get(ratio, ratio)
-        if ratio == OWN and not wanted:  # nothing is written yet
-            wanted = session.options.ratio
-        session.set_options(DemoOptions(wanted, int(top_k), gallery))
+        before = session.options
+        own = (own or "").strip() or before.ratio  # nothing may be written yet
+        wanted = {FREE: None, OWN: own}.get(ratio, ratio)
+        session.set_options(DemoOptions(wanted, int(top_k or before.top_k), gallery))
         return session
 
     def upload(

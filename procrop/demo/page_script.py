@@ -14,10 +14,10 @@ element.addEventListener('click', async (event) => {
   if (act === 'copy') {
     try { await navigator.clipboard.writeText(value); button.textContent = 'Copied'; }
     catch (error) {  // only pages at https or localhost may write to the clipboard
-      getSelection().selectAllChildren(button.parentElement.querySelector('code'));
+      getSelection().selectAllChildren(button.closest('figure').querySelector('code'));
       button.textContent = 'Marked';
     }
-    setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+    setTimeout(() => { button.textContent = 'Copy CSS'; }, 1500);
     return;
   }
   last = key;
@@ -25,7 +25,8 @@ element.addEventListener('click', async (event) => {
 });
 watch('value', () => {
   if (last === null) return;
-  const again = element.querySelector('[data-key="' + CSS.escape(last) + '"]');
+  const find = (key) => element.querySelector('[data-key="' + CSS.escape(key) + '"]');
+  const again = find(last) || find(last.replace(/^ban /, 'pin '));  // a banned one can be allowed again
   if (again && (element.contains(document.activeElement) || document.activeElement === document.body))
     again.focus({preventScroll: true});
   last = null;

@@ -118,23 +118,23 @@ def _crop_figure(session: DemoSession, photo: DemoPhoto, result: "CropResult", r
     image = picture_tag(picture, f"crop {rank + 1} of {name}", more=f'class="pc-crop" data-rank="{rank}" ')
     address = f"crops/{session.token}/{photo.id}/{photo.number}/{rank}"
     parts = attention_parts(result, rank)
-    looked = ", ".join(f"{percent(part.share)} {part.label}" for part in parts)
+    looked = ", ".join(f"{percent(part.share)} on {part.label}" for part in parts)
     attention = f'<p class="pc-grey">attention: {looked}</p>' if looked and len(parts) > 1 else ""
+    css = _focal_point(result, rank)
+    copy = (
+        f'<button type="button" class="pc-button pc-small" data-act="copy" data-value="{css};" data-key="copy {rank}" '
+        f'aria-label="Copy the focal point of crop {rank + 1} for CSS">Copy CSS</button>'
+    )
     return (
         f'<figure>{image}<figcaption><p><span class="pc-swatch" style="background: {colour}"></span>'
         f"<b>Crop {rank + 1}</b>, score <b>{result.scores[rank]:.3f}</b></p>"
-        f'<p class="pc-grey">{size} pixels at {place}</p>{attention}{_focal_line(result, rank)}'
-        f'<a class="pc-button" href="{address}" download data-key="get {rank}" '
-        f'aria-label="Download crop {rank + 1} of {name}">Download</a></figcaption></figure>'
+        f'<p class="pc-grey">{size} pixels at {place}</p>{attention}<code>{css}</code>'
+        f'<p class="pc-row"><a class="pc-button pc-small" href="{address}" download data-key="get {rank}" '
+        f'aria-label="Download crop {rank + 1} of {name}">Download</a>{copy}</p></figcaption></figure>'
     )
 
 
-def _focal_line(result: "CropResult", rank: int) -> str:
+def _focal_point(result: "CropResult", rank: int) -> str:
     """The focal point as it is pasted into a style sheet."""
     x, y = result.to_dict()["crops"][rank]["focal_point"]
-    css = f"object-position: {x:g}% {y:g}%"
-    return (
-        f'<p class="pc-focal"><code>{css}</code> <button type="button" class="pc-button pc-small" data-act="copy" '
-        f'data-value="{css};" data-key="copy {rank}" aria-label="Copy the focal point of crop {rank + 1} for CSS">'
-        f"Copy</button></p>"
-    )
+    return f"object-position: {x:g}% {y:g}%"
