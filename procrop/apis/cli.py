@@ -11,13 +11,22 @@ from procrop.apis import (
     cad_command,
     completion_command,
     dataset_command,
+    demo_command,
     export_command,
     models_command,
 )
 from procrop.apis.cropping import command as crop_command
 
 # each module has NAME, HELP, add_arguments(parser) and run(args) -> exit code
-_COMMANDS = (crop_command, models_command, dataset_command, cad_command, export_command, completion_command)
+_COMMANDS = (
+    crop_command,
+    demo_command,
+    models_command,
+    dataset_command,
+    cad_command,
+    export_command,
+    completion_command,
+)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "procrop") -> int:
