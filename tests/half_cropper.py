@@ -8,6 +8,7 @@ import types
 import numpy as np
 from PIL import Image
 
+import procrop.model_zoo
 from procrop.apis.cli import main
 from procrop.inference import CropResult, Reference
 
@@ -16,7 +17,9 @@ class HalfCropper:
     """Takes the arguments of CropInferencer and has its methods."""
 
     references = object()
+    model = None
     made: list[tuple] = []
+    embedded: list[str] = []
 
     def __init__(
         self, checkpoint, gallery=None, device=None, k=None, query_encoder=None, text=None, text_encoder=None
@@ -25,38 +28,69 @@ class HalfCropper:
         HalfCropper.text_options = text, text_encoder
         self.text = None if text is False else object()
 
-    def check_top_k(self, top_k):
-        if top_k > 3:
-            raise ValueError(f"this model predicts 3 crops per photo, top_k={top_k} is more")
+    def check(self, request):
+        if request.top_k > 3:
+            raise ValueError(f"this model predicts 3 crops per photo, top_k={request.top_k} is more")
+        self.check_captions([request.caption])
 
     def check_captions(self, captions):
         if "refused" in list(captions):
             raise ValueError("model.pth: this model works without text; leave the caption out")
 
-    def crop(self, photo, path, top_k, caption=None):
+    def embed(self, photo, path, caption=None):
+        HalfCropper.embedded.append(os.fspath(path))
         height, width = photo.shape[:2]
         if width > 1000:
-            return CropResult(os.fspath(path), (width, height), rejected="too large")
-        boxes = np.array([[width / 2, 0, width, height], [0, 0, width, height]])[:top_k]
-        reference = Reference(3, "gone.jpg", 0.5, "/nowhere/gone.jpg")
-        said = dict(caption=caption or "half black", caption_source="given" if caption else "generated")
+            raise PhotoRejected(path, "too large")
+        return types.SimpleNamespace(photo=photo, path=os.fspath(path), size=(width, height), caption=caption)
+
+    def answer(self, embedding, request, attention=False):
+        width, height = embedding.size
+        boxes = np.array([[width / 2, 0, width, height], [0, 0, width, height]])[: request.top_k]
+        if request.ratio == "1:1":
+            side = min(width, height)
+            boxes = np.array([[width - side, 0, width, side], [0, 0, side, side]])[: request.top_k]
+        if request.min_area > 0.9:
+            return CropResult(embedding.path, embedding.size, rejected="no crop is as large as that")
+        said = dict(
+            caption=request.caption or "half black",
+            caption_source="given" if request.caption else "generated",
+        )
         return CropResult(
-            os.fspath(path),
-            (width, height),
+            embedding.path,
+            embedding.size,
             boxes,
-            np.array([0.9, 0.4])[:top_k],
-            [reference],
+            np.array([0.9, 0.4])[: request.top_k],
+            [Reference(3, "gone.jpg", 0.5, "/nowhere/gone.jpg")],
+            image=embedding.photo,
             **(said if self.text else {}),
         )
 
 
-def stand_in(monkeypatch):
-    """Put HalfCropper where the command looks for CropInferencer."""
-    module = types.ModuleType("procrop.inference.crop_inferencer")
-    module.CropInferencer = HalfCropper
-    monkeypatch.setitem(sys.modules, "procrop.inference.crop_inferencer", module)
-    HalfCropper.made = []
+class PhotoRejected(ValueError):
+    """As that of procrop.inference, whose module imports torch."""
+
+    def __init__(self, path, reason):
+        self.path, self.reason = path, reason
+
+    def result(self):
+        return CropResult(os.fspath(self.path), rejected=self.reason)
+
+
+def put_in_place(set_module=sys.modules.__setitem__, set_attribute=setattr):
+    """Put HalfCropper where the command looks for CropInferencer; files of models need not exist."""
+    for name, held in (("crop_inferencer", HalfCropper), ("photo_embedding", PhotoRejected)):
+        module = types.ModuleType(f"procrop.inference.{name}")
+        setattr(module, "CropInferencer" if held is HalfCropper else held.__name__, held)
+        set_module(module.__name__, module)
+    set_attribute(procrop.model_zoo, "resolve_model", lambda checkpoint, gallery: (checkpoint, gallery))
+    HalfCropper.made, HalfCropper.embedded = [], []
     HalfCropper.text_options = None
+
+
+def stand_in(monkeypatch):
+    """The same for a test."""
+    put_in_place(lambda name, module: monkeypatch.setitem(sys.modules, name, module), monkeypatch.setattr)
 
 
 def draw_photo(path, size=(80, 60)):

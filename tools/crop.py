@@ -1,13 +1,13 @@
-"""Crop photos with a trained checkpoint: ``python tools/crop.py PHOTO_OR_FOLDER... --checkpoint FILE --out DIR``.
+"""Crop photos with a trained checkpoint: ``python tools/crop.py PATH... --checkpoint FILE --out DIR``.
 
-Writes DIR/crops/<name>_<rank>.jpg, DIR/crops.jsonl (a line per photo) and DIR/sheet.png. The same as ``procrop crop``.
+The same as ``procrop crop``, which docs/crop_command.md explains: crops, crops.jsonl, crops.csv, a contact sheet.
 Exit codes: 0 done, 1 some photos were rejected (they are listed), 2 usage.
 """
 
 import sys
 
-from procrop.apis import crop_command
 from procrop.apis.cli import tool_main
+from procrop.apis.cropping import command
 
 if __name__ == "__main__":
-    sys.exit(tool_main(crop_command))
+    sys.exit(tool_main(command))

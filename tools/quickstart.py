@@ -111,7 +111,7 @@ def plan(out: str, images: int, epochs: int | None) -> list[Step]:
     gallery, photos = f"{DATA}/gallery_index", f"{out}/photos"
     draw = ("tools/make_toy_dataset.py", DATA, "--images", str(images), "--replace")
     build = ("tools/gallery.py", "build", gallery, "--photos", f"{DATA}/gallery", "--retrieval", RETRIEVAL)
-    crop = ("tools/crop.py", photos, "--checkpoint", "CHECKPOINT", "--out", out, "--overwrite")
+    crop = ("tools/crop.py", photos, "--checkpoint", "CHECKPOINT", "--out", out, "--on-exists", "overwrite")
     return [
         Step("data", "draw a toy dataset", draw, DATA),
         Step("gallery", "encode the gallery of well-composed photos", build, gallery),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from procrop import __version__
-from procrop.apis import cad_command, completion_command, crop_command, dataset_command, models_command
+from procrop.apis import cad_command, completion_command, dataset_command, models_command
+from procrop.apis.cropping import command as crop_command
 
 # each module has NAME, HELP, add_arguments(parser) and run(args) -> exit code
 _COMMANDS = (crop_command, models_command, dataset_command, cad_command, completion_command)
@@ -58,7 +59,8 @@ def run_guarded(parser: argparse.ArgumentParser, args: argparse.Namespace) -> in
     """Run a parsed command; what a user can get wrong, a full disk included, becomes one line and exit code 2."""
     try:
         code = args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where the shell closed it (>&-)
+            sys.stdout.flush()
         return code
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "file_formats": ["CROP_FORMATS", "suffix_of"],
         "jpeg_cut": ["snap_to_blocks"],
-        "write_crop": ["WrittenCrop", "write_crop"],
+        "source_file": ["SourceFile", "read_source"],
+        "write_crop": ["WrittenCrop", "write_crop", "write_cut"],
     },
 )

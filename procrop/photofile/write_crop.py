@@ -70,8 +70,34 @@ def write_crop(
         ValueError: box, size, format, quality or target make no sense, or the target is the source.
         OSError: the target cannot be written, for example because the disk is full.
     """
-    _check(source, target, size, quality)
-    file = read_source(source, format, max_pixels)
+    return write_cut(
+        read_source(source, format, max_pixels), box, target, size=size, quality=quality, lossless=lossless
+    )
+
+
+def write_cut(
+    file: SourceFile,
+    box: Sequence[float],
+    target: str | os.PathLike,
+    *,
+    size: tuple[int, int] | None = None,
+    quality: int | None = None,
+    lossless: bool = True,
+) -> WrittenCrop:
+    """:func:`write_crop` for several crops of a photo that is read once.
+
+    Args:
+        file: of :func:`procrop.photofile.read_source`, which is told the format.
+        box: as for :func:`write_crop`.
+        target: as for :func:`write_crop`.
+        size: as for :func:`write_crop`.
+        quality: as for :func:`write_crop`.
+        lossless: as for :func:`write_crop`.
+
+    Raises:
+        PhotoError, ValueError, OSError: as :func:`write_crop`.
+    """
+    _check(file.path, target, size, quality)
     check_suffix(target, file.target)
     pixels = _whole_box(box, file.size, file.path)
     data, written_size, exact, notes = _make(file, pixels, size, quality, lossless)

@@ -90,9 +90,13 @@ class ContactSheet(PagedSheet):
 
     def add(self, row: SheetRow) -> None:
         """Draw a row; write the page if it is full."""
-        self.add_row(
-            self.note_row(row.title, f"rejected: {row.note}") if row.photo is None else self._draw_row(row)
-        )
+        self.add_row(self.draw(row))
+
+    def draw(self, row: SheetRow) -> Image.Image:
+        """Draw a row for :meth:`add_row`; several threads may draw at a time."""
+        if row.photo is None:
+            return self.note_row(row.title, f"rejected: {row.note}")
+        return self._draw_row(row)
 
     def _crop_left(self, rank: int) -> int:
         return MARGIN + _PHOTO_WIDTH + GAP + rank * (_CROP_WIDTH + GAP)

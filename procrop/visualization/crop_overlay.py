@@ -32,11 +32,16 @@ def cut_crop(photo: np.ndarray, box: Sequence[float]) -> np.ndarray:
     Raises:
         ValueError: If the box is not made of four finite numbers.
     """
-    left, top, right, bottom = _whole_pixels(box, photo.shape[1], photo.shape[0])
+    left, top, right, bottom = whole_pixels(box, photo.shape[1], photo.shape[0])
     return photo[top:bottom, left:right]
 
 
-def _whole_pixels(box: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:
+def whole_pixels(box: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:
+    """The box that is cut out for ``box``: edges in whole pixels of a photo of this size, with an area.
+
+    Raises:
+        ValueError: If the box is not made of four finite numbers.
+    """
     values = np.asarray(box, dtype=np.float64)
     if values.shape != (4,) or not np.isfinite(values).all():
         raise ValueError(f"a crop is four finite numbers x1 y1 x2 y2 in pixels, got {box}")
@@ -90,16 +95,14 @@ def draw_crops(
     unit = _unit(image)
     draw = ImageDraw.Draw(image)
     if subject is not None:
-        _draw_dashed(
-            draw, _whole_pixels(_boxes_in(image, photo, subject)[0], image.width, image.height), unit
-        )
+        _draw_dashed(draw, whole_pixels(_boxes_in(image, photo, subject)[0], image.width, image.height), unit)
     for rank in range(len(boxes) - 1, -1, -1):
-        frame = _whole_pixels(boxes[rank], image.width, image.height)
+        frame = whole_pixels(boxes[rank], image.width, image.height)
         _draw_frame(draw, frame, rank_colour(rank), unit)
     taken: list[tuple[int, int, int, int]] = []
     for rank, box in enumerate(boxes if labels else ()):
         text = str(rank + 1) if scores is None else f"{rank + 1}  {scores[rank]:.2f}"
-        frame = _whole_pixels(box, image.width, image.height)
+        frame = whole_pixels(box, image.width, image.height)
         _draw_label(draw, frame, text, rank_colour(rank), unit, taken, image.size)
     if caption is None:
         return np.asarray(image)
@@ -154,7 +157,7 @@ def outline_boxes(
     """
     draw, unit = ImageDraw.Draw(image), _unit(image)
     for box in _boxes_in(image, photo, boxes)[::-1]:
-        frame = _whole_pixels(box, image.width, image.height)
+        frame = whole_pixels(box, image.width, image.height)
         if thin:
             draw.rectangle((*frame[:2], frame[2] - 1, frame[3] - 1), outline=colour, width=round(1.5 * unit))
         else:
@@ -163,7 +166,7 @@ def outline_boxes(
 
 def shade_outside(image: Image.Image, photo: np.ndarray, box: Sequence[float], share: float = 0.55) -> None:
     """Darken what a crop leaves out, in a picture of a photo; arguments as for :func:`outline_boxes`."""
-    left, top, right, bottom = _whole_pixels(_boxes_in(image, photo, box)[0], image.width, image.height)
+    left, top, right, bottom = whole_pixels(_boxes_in(image, photo, box)[0], image.width, image.height)
     inside = image.crop((left, top, right, bottom))
     image.paste(Image.blend(image, Image.new("RGB", image.size), share))
     image.paste(inside, (left, top))

@@ -11,8 +11,8 @@ from colour_captions import ColourCaptions
 from PIL import Image
 from tiny_cropper import write_checkpoint
 
-from procrop.apis import crop_command
 from procrop.apis.cli import tool_main
+from procrop.apis.cropping import command as crop_command
 from procrop.datasets import CropDataset
 from procrop.datasets.text import Caption, TextPhoto, build_text
 from procrop.inference import CropInferencer, LiveText, TextMismatchError

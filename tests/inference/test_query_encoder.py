@@ -14,8 +14,8 @@ sys.path.append(str(Path(__file__).parents[1] / "retrieval"))
 from distilled_gallery import GuardedTeacher, TeacherBuilt, make_gallery  # noqa: E402
 from test_distilled_keys import write_student  # noqa: E402
 
-from procrop.apis import crop_command  # noqa: E402
 from procrop.apis.cli import tool_main  # noqa: E402
+from procrop.apis.cropping import command as crop_command  # noqa: E402
 from procrop.inference import CropInferencer  # noqa: E402
 from procrop.retrieval import Gallery, GalleryError, KeySpace  # noqa: E402
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from procrop.apis.crop_jobs import CropJob
+from procrop.apis.cropping.plan import CropJob
 
 
 def put_captions(

@@ -131,7 +131,12 @@ def test_text_options_reach_the_cropper(tmp_path):
 def test_the_sheet_shows_captions_where_the_model_reads_text(tmp_path, monkeypatch):
     draw_photo(tmp_path / "in" / "a.png")
     rows = []
-    monkeypatch.setattr(ContactSheet, "add", lambda self, row: rows.append((row.caption, row.caption_source)))
+    draw = ContactSheet.draw
+    monkeypatch.setattr(
+        ContactSheet,
+        "draw",
+        lambda self, row: rows.append((row.caption, row.caption_source)) or draw(self, row),
+    )
     run(tmp_path / "in", "--out", tmp_path / "a", "--caption", "the dog")
     run(tmp_path / "in", "--out", tmp_path / "b")
     run(tmp_path / "in", "--out", tmp_path / "c", "--no-text")
