@@ -62,6 +62,9 @@ class TinyHead(nn.Module):
         """The share of the photo outside the box: small boxes are good."""
         return 1 - boxes[..., 2] * boxes[..., 3]
 
+    def predict_and_score(self, features, data_samples):
+        return self.predict(features, data_samples), lambda boxes: self.score_boxes(features, boxes)
+
     def _crops(self, sample, scale):
         if self.spoil == "memory":
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")

@@ -80,20 +80,21 @@ def _select(
     embedding: PhotoEmbedding,
     request: CropRequest,
 ) -> SelectedCrops:
-    predicted = head.predict(features, [sample])[0]
+    (predicted,), score = head.predict_and_score(features, [sample])
     boxes, scores = (part.cpu().numpy().astype(np.float64) for part in (predicted.bboxes, predicted.scores))
-    return choose_crops(embedding, boxes, scores, box_scorer(head, features, embedding.size), request)
+    scorer = box_scorer(score, embedding.size, predicted.bboxes.device)
+    return choose_crops(embedding, boxes, scores, scorer, request)
 
 
 def box_scorer(
-    head: BaseCropHead, features: CropFeatures, size: tuple[int, int]
+    score: Callable[[torch.Tensor], torch.Tensor], size: tuple[int, int], device: torch.device
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that scores boxes of one photo by the head's ``score_boxes``.
+    """A function that scores boxes of one photo in pixels, made of the one of a head's ``predict_and_score``.
 
     Args:
-        head: the head.
-        features: of that photo, a batch of one.
+        score: from boxes (1, M, 4) normalised cxcywh to scores (1, M).
         size: (w, h) of the upright photo.
+        device: where ``score`` takes its boxes.
 
     Returns:
         From boxes (M, 4) xyxy in pixels of the upright photo to scores (M,) float64, larger is better, comparable
@@ -107,7 +108,7 @@ def box_scorer(
         if not len(boxes):
             return np.zeros(0)
         shares = torch.as_tensor(boxes / [width, height, width, height], dtype=torch.float32)
-        normalised = bbox_xyxy_to_cxcywh(shares).to(features.feature_map.device)
-        return head.score_boxes(features, normalised[None])[0].cpu().numpy().astype(np.float64)
+        normalised = bbox_xyxy_to_cxcywh(shares).to(device)
+        return score(normalised[None])[0].cpu().numpy().astype(np.float64)
 
     return score_boxes

@@ -103,6 +103,17 @@ def test_an_answer_is_that_of_the_whole_model(cropper, gallery):
     np.testing.assert_array_equal(result.scores, sample.pred_instances.scores[:5].numpy())
 
 
+def test_an_answer_decodes_once(cropper):
+    embedding, decoded = cropper.embed(photo()), []
+    hook = cropper.model.bbox_head.register_forward_hook(lambda *_: decoded.append(1))
+    try:
+        for request in REQUESTS:
+            cropper.answer(embedding, request)
+    finally:
+        hook.remove()
+    assert len(decoded) == len(REQUESTS)
+
+
 def test_another_gallery_for_the_same_embedding(cropper, checkpoint, gallery, tmp_path, passes):
     from gallery_photos import write_gallery_photos
     from mmengine.config import Config
@@ -172,7 +183,8 @@ def test_boxes_are_scored_in_pixels_of_the_original(config, tmp_path, gallery, u
     with torch.no_grad():
         expected = cropper.model.bbox_head.score_boxes(features, shares[None])[0].numpy()
     pixels = bbox_cxcywh_to_xyxy(shares).double().numpy() * [317, 120, 317, 120]
-    scorer = box_scorer(cropper.model.bbox_head, features, (317, 120))
+    _, score = cropper.model.bbox_head.predict_and_score(features, [sample])
+    scorer = box_scorer(score, (317, 120), torch.device("cpu"))
     np.testing.assert_allclose(scorer(pixels), expected, rtol=1e-4, atol=1e-5)
     assert np.ptp(expected) > 1e-4 and scorer(np.zeros((0, 4))).shape == (0,)
 

@@ -202,6 +202,21 @@ def test_score_boxes_is_the_stated_vote():
             assert float(scores[b, m]) == pytest.approx(vote, rel=1e-4)
 
 
+def test_crops_and_votes_of_one_decoding_are_those_of_two():
+    torch.manual_seed(1)
+    head, f, samples = build(head_cfg()), features(), [sample(), sample()]
+    given = torch.rand(2, 6, 4) * 0.4 + 0.3
+    expected, votes = head.predict(f, samples), head.score_boxes(f, given)
+    assert votes.requires_grad
+    decoded = []
+    head.register_forward_hook(lambda *_: decoded.append(1))
+    crops, score = head.predict_and_score(f, samples)
+    torch.testing.assert_close(score(given), votes.detach(), rtol=0, atol=0)
+    assert len(decoded) == 1 and not score(given).requires_grad
+    for one, other in zip(crops, expected, strict=True):
+        assert torch.equal(one.bboxes, other.bboxes) and torch.equal(one.scores, other.scores)
+
+
 def test_width_mismatch_is_refused():
     with pytest.raises(ValueError, match="differ in width"):
         build(procrop_cfg() | dict(positional_encoding=dict(num_feats=8, normalize=True)))

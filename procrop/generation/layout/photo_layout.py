@@ -87,11 +87,16 @@ class PhotoLayout:
         )
 
 
-def working_size(photo: np.ndarray) -> np.ndarray:
-    """Scale down to the working size, so that a mirrored photo comes out exactly mirrored."""
+def working_size(photo: np.ndarray, both_views: bool = True) -> np.ndarray:
+    """Scale down to the working size, so that a mirrored photo comes out exactly mirrored.
+
+    Without ``both_views`` it does so up to one grey value, at a fifth of the cost.
+    """
     height, width = photo.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
     size = max(8, round(width * scale)), max(8, round(height * scale))
+    if not both_views:
+        return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     views = [np.ascontiguousarray(view) for view in (photo, photo[:, ::-1])]
     here, there = (cv2.resize(view, size, interpolation=cv2.INTER_AREA).astype(np.uint16) for view in views)
     return ((here + there[:, ::-1] + 1) // 2).astype(np.uint8)

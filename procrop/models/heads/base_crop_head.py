@@ -1,8 +1,9 @@
 """What every crop head can do."""
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from mmengine.model import BaseModule
@@ -67,6 +68,15 @@ class BaseCropHead(BaseModule, metaclass=ABCMeta):
     @abstractmethod
     def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
         """Aesthetic scores (B, M) of given boxes (B, M, 4), normalised cxcywh; differentiable in the head's weights."""
+
+    def predict_and_score(
+        self, features: CropFeatures, data_samples: Sequence[CropDataSample]
+    ) -> tuple[list[InstanceData], Callable[[Tensor], Tensor]]:
+        """The crops of :meth:`predict`, and :meth:`score_boxes` of the same features as a function of boxes alone.
+
+        A head that decodes for both does it once here.
+        """
+        return self.predict(features, data_samples), partial(self.score_boxes, features)
 
 
 def to_pixels(boxes: Tensor, ori_shape: tuple[int, int]) -> Tensor:

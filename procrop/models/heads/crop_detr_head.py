@@ -1,6 +1,6 @@
 """The DETR crop head: learnable anchors decoded against the memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from mmcv.cnn import Linear
@@ -220,13 +220,27 @@ class CropDETRHead(BaseCropHead):
         """All N crops of each photo, best first; ties go by query. Boxes are clipped to the upright original
         photo, at least one pixel wide and high. A query without a finite score or box scores 0 with the whole
         photo as its box."""
-        logits, boxes = self(features)
+        return self.predict_by_feat(*self(features), data_samples)
+
+    def predict_by_feat(
+        self, logits: Tensor, boxes: Tensor, data_samples: Sequence[CropDataSample]
+    ) -> list[InstanceData]:
+        """The same from decoded logits (L, B, N) and boxes (L, B, N, 4)."""
         scores, boxes = scored_boxes(logits[-1], boxes[-1])
         results = []
         for score, box, sample in zip(scores, boxes, data_samples, strict=True):
             score, order = score.sort(descending=True, stable=True)
             results.append(InstanceData(bboxes=to_pixels(box[order], sample.ori_shape), scores=score))
         return results
+
+    @torch.no_grad()
+    def predict_and_score(
+        self, features: CropFeatures, data_samples: Sequence[CropDataSample]
+    ) -> tuple[list[InstanceData], Callable[[Tensor], Tensor]]:
+        """As every head; the scores are votes of the predictions that are returned, without gradients."""
+        logits, predicted = self(features)
+        found = self.predict_by_feat(logits, predicted, data_samples)
+        return found, lambda boxes: self.score_by_feat(logits, predicted, boxes)
 
     def score_boxes(self, features: CropFeatures, boxes: Tensor) -> Tensor:
         """Score given boxes by a vote of the predictions: Σ_n s_n · IoU(b_n, box)^γ.
@@ -243,7 +257,10 @@ class CropDETRHead(BaseCropHead):
             Tensor: (B, M) float, finite and at least 0; larger is better, comparable within one photo. A query without
             a finite score or box has no vote, and a given box that is not finite gets none.
         """
-        logits, predicted = self(features)
+        return self.score_by_feat(*self(features), boxes)
+
+    def score_by_feat(self, logits: Tensor, predicted: Tensor, boxes: Tensor) -> Tensor:
+        """The same from decoded logits (L, B, N) and boxes (L, B, N, 4)."""
         return torch.einsum("bmn,bn->bm", *self.votes(logits[-1], predicted[-1], boxes))
 
     def votes(self, logits: Tensor, predicted: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,8 @@
 import numpy as np
+import pytest
 
+from procrop.generation.layout.photo_layout import working_size
+from procrop.generation.layout.subject import find_subject as find_in_both_views
 from procrop.inference.selection import find_subject
 from procrop.structures.boxes import box_iou
 
@@ -30,3 +33,27 @@ def test_nothing_stands_out():
     assert find_subject(np.full((60, 90, 3), 128, np.uint8)) is None
     assert find_subject(np.zeros((1, 1, 3), np.uint8)) is None
     assert find_subject(np.zeros((2, 500, 3), np.uint8)) is None
+
+
+def same_as_in_both_views(pixels):
+    found, expected = find_subject(pixels), find_in_both_views(working_size(pixels))
+    if expected is None:
+        return found is None
+    height, width = pixels.shape[:2]
+    return np.array_equal(found, np.array(expected.box) * (width, height, width, height))
+
+
+def test_one_view_finds_what_both_find():
+    rng = np.random.default_rng(5)
+    for _ in range(8):
+        x, y = rng.integers(0, 500), rng.integers(0, 300)
+        assert same_as_in_both_views(photo((600, 400), (x, y, x + 90, y + 80)))
+
+
+@pytest.mark.realdata
+def test_one_view_finds_what_both_find_in_real_photos(procrop_data):
+    from procrop.io import list_photos, read_photo
+
+    paths = list_photos(procrop_data / "flms50")
+    assert len(paths) >= 40
+    assert all(same_as_in_both_views(read_photo(path)) for path in paths)
