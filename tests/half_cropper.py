@@ -79,7 +79,7 @@ class PhotoRejected(ValueError):
 
 def put_in_place(set_module=sys.modules.__setitem__, set_attribute=setattr):
     """Put HalfCropper where the command looks for CropInferencer; files of models need not exist."""
-    for name, held in (("crop_inferencer", HalfCropper), ("photo_embedding", PhotoRejected)):
+    for name, held in (("crop_inferencer", HalfCropper), ("seen_photo", PhotoRejected)):
         module = types.ModuleType(f"procrop.inference.{name}")
         setattr(module, "CropInferencer" if held is HalfCropper else held.__name__, held)
         set_module(module.__name__, module)

@@ -84,18 +84,26 @@ class TinyHead(nn.Module):
 
 
 def write_checkpoint(
-    folder: Path, references=None, retrieval=None, scale=1.0, text=None, text_meta=None, **model
+    folder: Path,
+    references=None,
+    retrieval=None,
+    scale=1.0,
+    text=None,
+    text_meta=None,
+    resize="mmengine.Resize",
+    **model,
 ) -> Path:
     """Write a checkpoint in the form of a training; returns its path.
 
     ``references`` and ``text`` are settings of the test dataset, ``retrieval`` and ``text_meta`` what the training
-    records of the encoders; with ``type`` and ``weights`` it holds another model than a TinyCropper.
+    records of the encoders; with ``type`` and ``weights`` it holds another
+    model than a TinyCropper; ``resize`` names the class that resizes.
     """
     weights = model.pop("weights", {"scale": torch.tensor(float(scale))})
     pipeline = [
         dict(type="LoadPhoto"),
         dict(type="LoadCropAnnotations"),
-        dict(type="mmengine.Resize", scale=(64, 48), keep_ratio=True),
+        dict(type=resize, scale=(64, 48), keep_ratio=True),
         dict(type="PackCropInputs"),
     ]
     dataset = dict(

@@ -3,15 +3,30 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from procrop import __version__
-from procrop.apis import cad_command, completion_command, dataset_command, models_command
+from procrop.apis import (
+    cad_command,
+    completion_command,
+    dataset_command,
+    demo_command,
+    export_command,
+    models_command,
+)
 from procrop.apis.cropping import command as crop_command
 
 # each module has NAME, HELP, add_arguments(parser) and run(args) -> exit code
-_COMMANDS = (crop_command, models_command, dataset_command, cad_command, completion_command)
+_COMMANDS = (
+    crop_command,
+    demo_command,
+    models_command,
+    dataset_command,
+    cad_command,
+    export_command,
+    completion_command,
+)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "procrop") -> int:
@@ -45,6 +60,17 @@ def make_parser(prog: str = "procrop") -> argparse.ArgumentParser:
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser
+
+
+def each_command(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """The words that lead to a parser, and the parser: itself with none, then its sub-commands and theirs."""
+    yield words, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                yield from each_command(sub, (*words, name))
 
 
 def tool_main(command: ModuleType, argv: Sequence[str] | None = None) -> int:

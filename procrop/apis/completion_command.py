@@ -2,7 +2,6 @@
 
 import argparse
 import re
-from collections.abc import Iterator
 
 NAME = "completion"
 HELP = "Print a script that completes commands, options and file names in your shell."
@@ -33,25 +32,15 @@ def run(args: argparse.Namespace) -> int:
 
     if args.shell not in shtab.SUPPORTED_SHELLS:
         raise ValueError(f"shtab {shtab.__version__} knows no {args.shell}; pip install -U shtab")
-    from procrop.apis.cli import make_parser
+    from procrop.apis.cli import each_command, make_parser
 
     parser = make_parser("procrop")
-    for action in all_actions(parser):
+    for action in [action for _, sub in each_command(parser) for action in sub._actions]:
         kind = value_kind(action)
         if kind is not None:
             action.complete = shtab.FILE if kind == "file" else shtab.DIRECTORY
     print(shtab.complete(parser, shell=args.shell))
     return 0
-
-
-def all_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """All arguments of a parser and of its sub-commands."""
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for sub in action.choices.values():
-                yield from all_actions(sub)
-        else:
-            yield action
 
 
 def value_kind(action: argparse.Action) -> str | None:

@@ -4,7 +4,7 @@ import argparse
 import importlib
 
 
-def add_import_option(parser: argparse.ArgumentParser, what: str) -> None:
+def add_import_option(parser: argparse._ActionsContainer, what: str) -> None:
     """Add ``--import``, which may be repeated; ``what`` says what a module is for."""
     parser.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE", help=what)
 

@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "one_call": ["CHECKPOINT_VARIABLE", "crop", "find_model"],
         "reference_attention": ["ReferenceAttention"],
         "live_text": ["LiveText", "PhotoText", "TextMismatchError"],
-        "photo_embedding": ["PhotoEmbedding", "PhotoRejected"],
+        "photo_cropper": ["PhotoCropper"],
+        "photo_embedding": ["PhotoEmbedding"],
+        "seen_photo": ["PhotoRejected", "SeenPhoto"],
     },
 )

@@ -1,6 +1,5 @@
 """From an embedded photo to its crops."""
 
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -8,12 +7,13 @@ import numpy as np
 import torch
 from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
 
+from procrop.inference.crop_choice import choose_crops, find_references, said_of
 from procrop.inference.crop_request import CropRequest
-from procrop.inference.crop_result import CropResult, Reference
+from procrop.inference.crop_result import CropResult
 from procrop.inference.live_references import FoundReferences, LiveReferences
 from procrop.inference.live_text import PhotoText
-from procrop.inference.photo_embedding import PhotoEmbedding, PhotoRejected
-from procrop.inference.selection import ImpossibleCropError, SelectedCrops, select_crops
+from procrop.inference.photo_embedding import PhotoEmbedding
+from procrop.inference.selection import SelectedCrops
 from procrop.models.heads import BaseCropHead, CropFeatures
 from procrop.structures import CropDataSample
 
@@ -41,32 +41,15 @@ def answer_photo(
         PhotoRejected: there is no such crop.
         AttentionUndefinedError: the model's attention belongs to no single reference.
     """
-    found = None if references is None else _find(references, embedding, request)
+    found = None
+    if references is not None:
+        found = find_references(references, embedding, embedding.query, request)
     sample = _with_contexts(embedding, found, text)
     with _recording(model, attention) as record:
         features = model.fuse_photo(embedding.features, [sample])
         selected = _select(model.bbox_head, features, sample, embedding, request)
         attended = None if record is None else record.shares(selected.boxes, embedding.size)
-    return CropResult(
-        embedding.path,
-        embedding.size,
-        selected.boxes,
-        selected.scores,
-        [] if found is None else _used(references, found),
-        caption=None if text is None else text.caption,
-        caption_source=None if text is None else text.source,
-        image=embedding.photo,
-        focal_points=selected.focal_points,
-        attention=attended,
-        notes=() if found is None else found.notes,
-    )
-
-
-def _find(references: LiveReferences, embedding: PhotoEmbedding, request: CropRequest) -> FoundReferences:
-    query = embedding.query
-    if query.encoder != references.encoder:  # the gallery was changed for one of another encoder
-        query = references.embed(embedding.photo, query.path)
-    return references.find(query, request.references)
+    return said_of(embedding, selected, text, references, found, attended)
 
 
 def _with_contexts(
@@ -99,27 +82,8 @@ def _select(
 ) -> SelectedCrops:
     (predicted,), score = head.predict_and_score(features, [sample])
     boxes, scores = (part.cpu().numpy().astype(np.float64) for part in (predicted.bboxes, predicted.scores))
-    shaped = request.ratio is not None or request.size is not None
-    subject = embedding.subject if shaped and request.subject is None else None
     scorer = box_scorer(score, embedding.size, predicted.bboxes.device)
-    try:
-        selected = select_crops(boxes, scores, embedding.size, request, scorer, subject)
-    except ImpossibleCropError as error:
-        raise PhotoRejected(embedding.path, str(error), embedding.size) from error
-    if not len(selected.boxes):
-        reason = "the model gave no usable crop (NaN or no area)"
-        raise PhotoRejected(embedding.path, reason, embedding.size)
-    return selected
-
-
-def _used(references: LiveReferences, found: FoundReferences) -> list[Reference]:
-    gallery = references.gallery
-    return [
-        Reference(
-            int(i), str(gallery.names[i]), float(score), os.fspath(gallery.photo_path(int(i))), int(weight)
-        )
-        for i, score, weight in zip(found.ids, found.scores, found.weights, strict=True)
-    ]
+    return choose_crops(embedding, boxes, scores, scorer, request)
 
 
 def box_scorer(

@@ -10,6 +10,7 @@ import numpy as np
 
 from procrop.datasets.text.text_format import NOT_FINITE
 from procrop.engine.config_validation.signatures import accepted_keys
+from procrop.inference.seen_photo import NotFiniteError
 from procrop.io.unicode import check_unicode
 from procrop.registry import TEXT_ENCODERS
 
@@ -24,10 +25,6 @@ _REMEDY = (
 
 class TextMismatchError(ValueError):
     """A text encoder that cannot be made, or that the checkpoint's model cannot read; the message has the remedy."""
-
-
-class NotFiniteError(ValueError):
-    """A photo whose tokens cannot be used; others may be."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from procrop.inference.photo_embedding import PhotoRejected
+from procrop.inference.seen_photo import PhotoRejected
 from procrop.io import PhotoError, read_photo, upright_rgb
 
 Photo = str | os.PathLike | np.ndarray | Image.Image

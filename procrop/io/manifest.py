@@ -50,8 +50,9 @@ def write_manifest(
     fingerprint: str,
     files: Iterable[str],
     extra: dict | None = None,
+    name: str = MANIFEST_NAME,
 ) -> dict:
-    """Hash ``files`` and write ``manifest.json``; to be called last, when every file is in place.
+    """Hash ``files`` and write the manifest; to be called last, when every file is in place.
 
     Args:
         folder: The cache folder.
@@ -60,14 +61,15 @@ def write_manifest(
         fingerprint: Hex fingerprint of what made the files.
         files: Names relative to ``folder``, with forward slashes.
         extra: Further JSON values of the kind.
+        name: The manifest's file in ``folder``.
 
     Returns:
         The manifest as written.
     """
     folder = Path(folder)
     table = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)}
-        for name in sorted(files)
+        file: {"bytes": (folder / file).stat().st_size, "sha256": sha256_file(folder / file)}
+        for file in sorted(files)
     }
     manifest = {
         "kind": kind,
@@ -77,7 +79,7 @@ def write_manifest(
         "extra": extra or {},
     }
     manifest["sha256"] = sha256_json(manifest)
-    write_json(folder / MANIFEST_NAME, manifest)
+    write_json(folder / name, manifest)
     return manifest
 
 
@@ -127,7 +129,7 @@ def manifest_kind(folder: str | os.PathLike) -> str | None:
         return None
 
 
-def verify_manifest(folder: str | os.PathLike) -> list[str]:
+def verify_manifest(folder: str | os.PathLike, name: str = MANIFEST_NAME) -> list[str]:
     """Compare every file of a folder with its manifest.
 
     Returns:
@@ -137,13 +139,13 @@ def verify_manifest(folder: str | os.PathLike) -> list[str]:
         ManifestError: The manifest itself is absent or unreadable.
     """
     folder = Path(folder)
-    path = folder / MANIFEST_NAME
+    path = folder / name
     try:
         table = json.loads(path.read_text(encoding="utf-8"))["files"]
-        entries = sorted((str(name), int(e["bytes"]), str(e["sha256"])) for name, e in table.items())
+        entries = sorted((str(file), int(e["bytes"]), str(e["sha256"])) for file, e in table.items())
     except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ManifestError(f"{path}: cannot be read ({error!r}); build this folder again") from error
-    problems = (_check_file(folder / name, size, digest) for name, size, digest in entries)
+    problems = (_check_file(folder / file, size, digest) for file, size, digest in entries)
     return [problem for problem in problems if problem]
 
 

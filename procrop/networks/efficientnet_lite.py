@@ -7,7 +7,7 @@ unscaled. The published weights were trained in TensorFlow, so convolutions pad 
 import math
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -104,13 +104,43 @@ class ConvBN(nn.Module):
 
 def _same_conv(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """Pad so that the output is ceil(size / stride); an odd pixel of padding goes to the bottom and right."""
-    kernel, stride = conv.kernel_size[0], conv.stride[0]
+    parameters = [conv.weight] if conv.bias is None else [conv.weight, conv.bias]
+    if conv.stride[0] > 1 and torch.onnx.is_in_onnx_export():
+        return _SameConvNode.apply(conv.stride[0], conv.groups, x, *parameters)
+    return _padded_conv(conv.stride[0], conv.groups, x, *parameters)
+
+
+def _padded_conv(stride: int, groups: int, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    kernel = weight.shape[-1]
     pad_h = max((math.ceil(x.shape[-2] / stride) - 1) * stride + kernel - x.shape[-2], 0)
     pad_w = max((math.ceil(x.shape[-1] / stride) - 1) * stride + kernel - x.shape[-1], 0)
     if pad_h % 2 == 0 and pad_w % 2 == 0:
-        return F.conv2d(x, conv.weight, conv.bias, conv.stride, (pad_h // 2, pad_w // 2), groups=conv.groups)
+        return F.conv2d(x, weight, bias, stride, (pad_h // 2, pad_w // 2), groups=groups)
     x = F.pad(x, (pad_w // 2, pad_w - pad_w // 2, pad_h // 2, pad_h - pad_h // 2))
-    return F.conv2d(x, conv.weight, conv.bias, conv.stride, groups=conv.groups)
+    return F.conv2d(x, weight, bias, stride, groups=groups)
+
+
+class _SameConvNode(torch.autograd.Function):
+    """A strided "same" convolution as one node of an ONNX graph: it pads as the size at hand asks for, where a trace
+    would keep the padding of the size that was traced. Without stride all sizes are padded alike."""
+
+    @staticmethod
+    def forward(ctx: object, stride: int, groups: int, x: Tensor, *parameters: Tensor) -> Tensor:  # noqa: ARG004
+        return _padded_conv(stride, groups, x, *parameters)
+
+    @staticmethod
+    def symbolic(g: Any, stride: int, groups: int, x: Any, weight: Any, *bias: Any) -> Any:  # noqa: ANN401
+        kernel = weight.type().sizes()[-2:]
+        # the odd pixel goes to the end in SAME_UPPER
+        return g.op(
+            "Conv",
+            *(x, weight, *bias),
+            auto_pad_s="SAME_UPPER",
+            dilations_i=[1, 1],
+            group_i=groups,
+            kernel_shape_i=kernel,
+            strides_i=[stride, stride],
+        )
 
 
 class InvertedResidual(nn.Module):

@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "yxyx_to_xyxy",
         ],
         "crop_data_sample": ["CropDataSample"],
-        "grid_anchors": ["gaic_grid_anchors"],
+        "grid_anchors": ["gaic_grid_anchors", "gaic_grid_rows"],
         "token_set": ["TokenSet"],
     },
 )

@@ -40,6 +40,17 @@ def gaic_grid_anchors(
     Raises:
         ValueError: If the size is not positive or the rule unknown.
     """
+    index = _grid_indices()[gaic_grid_rows(width, height, rule)]
+    boxes = (index + 0.5) * np.array([width, height, width, height], dtype=np.float64) / _BINS
+    return np.floor(boxes + 0.5) if round_to_pixels else boxes
+
+
+def gaic_grid_rows(width: float, height: float, rule: str = "generator") -> np.ndarray:
+    """Which of the 90 boxes a rule leaves of a photo; arguments and errors as for :func:`gaic_grid_anchors`.
+
+    Returns:
+        Their numbers (N,) int64, ascending.
+    """
     if not (width > 0 and height > 0):
         raise ValueError(f"a photo's width and height must be above 0, got {width} x {height}")
     if rule not in _RULES:
@@ -49,8 +60,9 @@ def gaic_grid_anchors(
     crop_height = (index[:, 3] - index[:, 1]) * height
     # products, not quotients: limits that a crop meets exactly stay exact
     if rule == "generator":
-        index = index[(2 * crop_width > crop_height) & (crop_width < 2 * crop_height)]
+        kept = (2 * crop_width > crop_height) & (crop_width < 2 * crop_height)
     elif rule == "annotation":
-        index = index[(2 * crop_width >= crop_height) & (5 * crop_width <= 11 * crop_height)]
-    boxes = (index + 0.5) * np.array([width, height, width, height], dtype=np.float64) / _BINS
-    return np.floor(boxes + 0.5) if round_to_pixels else boxes
+        kept = (2 * crop_width >= crop_height) & (5 * crop_width <= 11 * crop_height)
+    else:
+        kept = np.ones(len(index), dtype=bool)
+    return np.flatnonzero(kept)

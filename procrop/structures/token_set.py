@@ -73,8 +73,8 @@ class TokenSet:
         sets = list(sets)
         if not sets:
             raise ValueError("TokenSet.cat needs at least one set")
-        shapes = {(s.tokens.shape[0], s.tokens.shape[2]) for s in sets}
-        if len(shapes) > 1:
+        shapes = [(s.tokens.shape[0], s.tokens.shape[2]) for s in sets]
+        if any(shape != shapes[0] for shape in shapes):  # no set: in a traced model sizes are tensors
             raise ValueError(f"token sets of one batch must share (B, d), got {sorted(shapes)}")
         if len(sets) == 1:
             return sets[0]

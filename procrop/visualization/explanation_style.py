@@ -4,7 +4,7 @@ from procrop.visualization.palette import ABSENT, GREY, INK, LINE, PAPER, PARTS
 
 # of the dark page: the same roles; colours of parts are lighter, so that they stand out from the ground as well
 _DARK = {"paper": "#17181a", "ink": "#ececea", "grey": "#a3a8ad", "line": "#3a3c3f", "absent": "#2b2d30"}
-_DARK_PARTS = {"references": "#ff7a5c", "photo": "#5fa8ec", "text": "#3fc79b", "null": "#8c8f93"}
+DARK_PARTS = {"references": "#ff7a5c", "photo": "#5fa8ec", "text": "#3fc79b", "null": "#8c8f93"}
 
 
 def _hex(colour: tuple[int, int, int]) -> str:
@@ -85,5 +85,5 @@ def style_sheet() -> str:
         {name: _hex(colour) for name, colour in _LIGHT.items()},
         {name: _hex(colour) for name, colour in PARTS.items()},
     )
-    dark = f"@media (prefers-color-scheme: dark) {{ :root {{ {_variables(_DARK, _DARK_PARTS)} }} }}"
+    dark = f"@media (prefers-color-scheme: dark) {{ :root {{ {_variables(_DARK, DARK_PARTS)} }} }}"
     return f":root {{ color-scheme: light dark; {light} }}\n{dark}{_RULES}"

@@ -58,14 +58,21 @@ def _row(
         picture = picture_tag(Image.fromarray(thumbnail), f"reference {name}", more='loading="lazy" ')
     times = f'<span class="times">counts {reference.copies} times</span>' if reference.copies > 1 else ""
     low, high = similarities
-    bars = [_bar((reference.similarity - low) / (high - low), f"{reference.similarity:.3f}", "photo")]
+    bars = [bar((reference.similarity - low) / (high - low), f"{reference.similarity:.3f}", "photo")]
     for share in () if reference.shares is None else reference.shares:
-        bars.append(_bar(float(share) / scale, percent(float(share)), "references"))
+        bars.append(bar(float(share) / scale, percent(float(share)), "references"))
     cells = "".join(f'<td data-label="{head}">{bar}</td>' for head, bar in zip(heads, bars, strict=True))
     return f'<tr><td class="thumb">{picture}</td><th scope="row">{name}{times}</th>{cells}</tr>\n'
 
 
-def _bar(length: float, text: str, kind: str) -> str:
+def bar(length: float, text: str, kind: str) -> str:
+    """A bar with a number beside it, as HTML.
+
+    Args:
+        length: share of the track that is filled; kept within [0, 1].
+        text: the number.
+        kind: class of the filling, "photo" or "references".
+    """
     width = 100 * min(max(length, 0.0), 1.0) if math.isfinite(length) else 0.0
     return (
         f'<span class="bar"><span class="track" aria-hidden="true"><span class="fill {kind}" style="width: '

@@ -9,20 +9,10 @@ import pytest
 from light_start import HEAVY, ROOT, modules_after_help
 
 from procrop import __version__
-from procrop.apis.cli import main, make_parser
+from procrop.apis.cli import each_command, main, make_parser
 from procrop.apis.completion_command import value_kind
 
-
-def _commands(parser, words=()):
-    """(words, parser) of the program, its sub-commands and theirs."""
-    yield words, parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, sub in action.choices.items():
-                yield from _commands(sub, (*words, name))
-
-
-COMMANDS = dict(_commands(make_parser()))
+COMMANDS = dict(each_command(make_parser()))
 
 
 def test_the_commands_are_those_that_are_documented():

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,16 +40,6 @@ def config(tmp_path):
     path = tmp_path / "tiny.py"
     cfg.dump(str(path))
     return path
-
-
-@pytest.mark.parametrize("name", ["train.py", "test.py"])
-def test_help_is_quick(name):
-    start = time.monotonic()
-    done = run_tool(name, "--help")
-    assert done.returncode == 0 and "--cfg-options" in done.stdout
-    assert (
-        time.monotonic() - start < 2
-    )  # 0.5 s on an idle machine; importing torch alone takes longer than this
 
 
 @pytest.mark.parametrize("name", ["train.py", "test.py"])

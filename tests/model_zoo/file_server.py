@@ -16,6 +16,7 @@ class FileServer:
     Attributes:
         ranges: Whether it gives parts of files.
         cuts: Bytes after which it closes the connection, answer by answer; None sends all.
+        hold: An event that it waits for before it closes a connection after a cut.
         statuses: HTTP statuses in place of the file, answer by answer.
         asked: (path, Range header or None) of each request.
     """
@@ -23,6 +24,7 @@ class FileServer:
     def __init__(self, files):
         self.files, self.ranges = files, True
         self.cuts, self.statuses, self.asked = [], [], []
+        self.hold = None
         self.url = None
 
     def handler(self):
@@ -50,6 +52,9 @@ class FileServer:
                 self.end_headers()
                 cut = owner.cuts.pop(0) if owner.cuts else None
                 self.wfile.write(data[start:][:cut])
+                if cut and owner.hold is not None:
+                    self.wfile.flush()
+                    owner.hold.wait(20)
 
             def log_message(self, *args):
                 pass

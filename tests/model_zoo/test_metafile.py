@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from file_server import model_entry, sha256, write_metafile
+from light_start import HEAVY, modules_after
 
 from procrop.model_zoo import MetafileError, ModelZooError, read_zoo
 from procrop.model_zoo.metafile import PACKAGE_METAFILE
@@ -165,3 +166,8 @@ def test_openmmlab_tools_find_their_keys():
     assert [sorted(one)[0] for one in content["Collections"]] and isinstance(content["Models"], list)
     for model in content["Models"]:
         assert {"Name", "In Collection", "Config", "Metadata", "Weights"} <= set(model)
+
+
+def test_names_are_resolved_without_heavy_packages():
+    code = "from procrop.model_zoo import read_zoo, resolve_model\nread_zoo()"
+    assert not modules_after(code) & (HEAVY - {"yaml", "tqdm"})

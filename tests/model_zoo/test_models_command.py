@@ -2,9 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 from file_server import model_entry, serving, sha256, write_metafile
+from light_start import ROOT
 
 from procrop.apis.cli import main
 from procrop.apis.models_command import table_lines
@@ -74,6 +79,33 @@ def test_a_folder_that_was_filled_serves_as_a_mirror(server, tmp_path, cache, mo
     monkeypatch.setenv("PROCROP_MODEL_MIRROR", str(mirror))
     assert main(["models", "download", "tiny"]) == 0
     assert len(server.asked) == 1 and (cache / "models" / "tiny" / "tiny.pth").read_bytes() == DATA
+
+
+def test_a_killed_download_goes_on(server, cache):
+    """What a killed process leaves, its lock and a part, is in nobody's way."""
+    server.cuts, server.hold = [3_000_000], threading.Event()
+    command = [
+        sys.executable,
+        "-c",
+        "from procrop.apis.cli import main; main()",
+        "models",
+        "download",
+        "tiny",
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    part = cache / "models" / "tiny" / f".tiny.pth.{sha256(DATA)[:8]}.part"
+    deadline = time.monotonic() + 20
+    while not (part.exists() and part.stat().st_size > 2_000_000) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    server.hold.set()
+    kept = part.stat().st_size
+    assert kept > 2_000_000 and (cache / "models" / "tiny" / ".lock").exists()
+    assert main(["models", "download", "tiny"]) == 0
+    assert server.asked[1:] == [("/tiny.pth", f"bytes={kept}-")]
+    assert [path.name for path in (cache / "models" / "tiny").iterdir()] == ["tiny.pth"]
+    assert (cache / "models" / "tiny" / "tiny.pth").read_bytes() == DATA
 
 
 def test_one_unknown_name_stops_before_anything_is_fetched(server, capsys):

@@ -94,12 +94,12 @@ class Way:
         import torch
         from model import TEXT_SHAPE, make_samples
 
-        self.width, self.height = _two(args.size, "--size")
+        self.width, self.height = two_numbers(args.size, "--size")
         self.k, self.held = _number_of_references(cfg), {}
         self.encoder, self.why_no_encoder = _build_encoder(cfg, args.device) if self.k else (None, "")
         grid, channels = _token_shape(cfg, args, self.encoder)
         self.shape = (grid[0] * grid[1], channels)
-        self.model = _build_model(cfg, args, grid, channels)
+        self.model = build_model(cfg, args, grid, channels)
         self.photo = torch.randn(1, 3, self.height, self.width, device=args.device)
         self.sample = make_samples(self.width, self.height, max(self.k, 1), *self.shape)[0].to(args.device)
         if self.k:
@@ -187,13 +187,18 @@ def _number_of_references(cfg: Any) -> int:  # noqa: ANN401
 def _token_shape(cfg: Any, args: argparse.Namespace, backbone: Any) -> tuple[tuple[int, int], int]:  # noqa: ANN401
     """(rows, columns) and width of the reference tokens: the config's, its encoder's, or the command line's."""
     encoder = (cfg.model.get("context_encoders") or {}).get("references") or {}
-    grid, channels = _two(args.grid, "--grid"), args.channels
+    grid, channels = two_numbers(args.grid, "--grid"), args.channels
     if getattr(backbone, "token_shape", None) and not cfg.retrieval.get("token_backbone"):
         grid, channels = backbone.token_grid, backbone.token_shape[1]
     return tuple(encoder.get("token_grid") or grid), encoder.get("in_channels") or channels
 
 
-def _two(text: str, option: str) -> tuple[int, int]:
+def two_numbers(text: str, option: str) -> tuple[int, int]:
+    """The numbers of an option such as 8x8.
+
+    Raises:
+        ValueError: It is none.
+    """
     try:
         first, second = (int(part) for part in text.split("x"))
     except ValueError:
@@ -203,7 +208,12 @@ def _two(text: str, option: str) -> tuple[int, int]:
     return first, second
 
 
-def _build_model(cfg: Any, args: argparse.Namespace, grid: tuple[int, int], channels: int) -> Any:  # noqa: ANN401
+def build_model(cfg: Any, args: argparse.Namespace, grid: tuple[int, int], channels: int) -> Any:  # noqa: ANN401
+    """A config's ProCrop with random weights, for references of (rows, columns) tokens of ``channels`` numbers.
+
+    Raises:
+        ValueError: The model is no ProCrop.
+    """
     from model import TEXT_SHAPE
 
     from procrop.models.croppers import ProCrop

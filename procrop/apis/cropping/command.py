@@ -79,10 +79,9 @@ def _complete(args: argparse.Namespace) -> None:
 
 
 def _open_cropper(args: argparse.Namespace) -> "CropInferencer":
-    import importlib
+    from procrop.apis.own_modules import import_own_modules
 
-    for module in args.modules:
-        importlib.import_module(module)
+    import_own_modules(args)
     from procrop.apis.text_config import read_text_config
     from procrop.inference.crop_inferencer import CropInferencer
 

@@ -2,6 +2,8 @@
 
 import argparse
 
+from procrop.apis.own_modules import add_import_option
+
 #: crops that are called different overlap less than this where nothing else is said (IoU)
 DIVERSE = 0.6
 FORMATS = ("keep", "jpeg", "png", "webp", "tiff")
@@ -41,14 +43,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="a trained checkpoint (.pth) (default: the one that PROCROP_CHECKPOINT names)",
     )
     group.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
-    group.add_argument(
-        "--import",
-        dest="modules",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="module of your own components, to be imported first; may be repeated",
-    )
+    add_import_option(group, "module of your own components, to be imported first; may be repeated")
 
 
 def _add_request(group: argparse._ArgumentGroup) -> None:

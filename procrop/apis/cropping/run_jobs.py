@@ -95,7 +95,7 @@ def answer_jobs(
 ) -> Iterator[AnsweredPhoto]:
     """Embed each photo once and answer all sets from it, in order; the next photos are read meanwhile."""
     from procrop.inference.look_ahead import look_ahead
-    from procrop.inference.photo_embedding import PhotoRejected
+    from procrop.inference.seen_photo import PhotoRejected
 
     for job, fingerprint, photo, fault in look_ahead(jobs, _read, _READ_AHEAD):
         if photo is None:

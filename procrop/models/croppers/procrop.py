@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmdet.models.detectors import BaseDetector
 from mmdet.models.layers import DetrTransformerEncoder, SinePositionalEncoding
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from procrop.registry import MODELS
 from procrop.structures import CropDataSample, TokenSet
 
 from ..heads import CropFeatures
+from ..layers import extent_in_cells, padding_mask
 from ..utils import SelfTeacher
 from .photo_features import PhotoFeatures
 
@@ -113,7 +113,10 @@ class ProCrop(BaseDetector):
 
     def photo_tokens(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
         """The feature map as tokens (B, h·w, d) with positions; padding is masked (mask None if there is none)."""
-        mask = self._padding_mask(feature_map, data_samples)
+        return self.place_tokens(feature_map, self._padding_mask(feature_map, data_samples))
+
+    def place_tokens(self, feature_map: Tensor, mask: Tensor | None) -> TokenSet:
+        """The feature map as tokens with positions; mask (B, h, w) bool, True = padding, None = there is none."""
         pos = self.positional_encoding(mask, input=feature_map)
         return TokenSet(
             feature_map.flatten(2).transpose(1, 2),
@@ -194,20 +197,19 @@ class ProCrop(BaseDetector):
     @staticmethod
     def _extent(feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> Tensor:
         """(B, 2) float32: width and height of each unpadded photo in cells of the feature map."""
-        height, width = data_samples[0].batch_input_shape
-        rows, columns = feature_map.shape[-2:]
-        shapes = [sample.img_shape[:2] for sample in data_samples]
-        cells = [(w * columns / width, h * rows / height) for h, w in shapes]
-        return torch.tensor(cells, dtype=torch.float32, device=feature_map.device)
+        return extent_in_cells(
+            _sizes(data_samples, feature_map), data_samples[0].batch_input_shape, feature_map
+        )
 
     @staticmethod
     def _padding_mask(feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> Tensor | None:
         """(B, h, w) bool, True = padding; None when no photo of the batch is padded."""
-        height, width = data_samples[0].batch_input_shape
-        shapes = [tuple(sample.img_shape[:2]) for sample in data_samples]
-        if all(shape == (height, width) for shape in shapes):
+        shape = tuple(data_samples[0].batch_input_shape)
+        if all(tuple(sample.img_shape[:2]) == shape for sample in data_samples):
             return None
-        mask = feature_map.new_ones((len(shapes), 1, height, width))
-        for i, (h, w) in enumerate(shapes):
-            mask[i, :, :h, :w] = 0
-        return F.interpolate(mask, size=feature_map.shape[-2:]).squeeze(1).to(torch.bool)
+        return padding_mask(_sizes(data_samples, feature_map), shape, feature_map)
+
+
+def _sizes(data_samples: Sequence[CropDataSample], like: Tensor) -> Tensor:
+    """Width and height of each unpadded photo in pixels, (B, 2) int64."""
+    return torch.tensor([sample.img_shape[1::-1] for sample in data_samples], device=like.device)

@@ -275,8 +275,12 @@ class CropDETRHead(BaseCropHead):
             tuple: IoU(b_n, box)^γ (B, M, N), and the scores s_n (B, N) in [0, 1].
         """
         scores, voters = scored_boxes(logits, predicted)
+        return self.overlaps(boxes, voters), scores
+
+    def overlaps(self, boxes: Tensor, voters: Tensor) -> Tensor:
+        """IoU^γ (B, M, N) of given boxes (B, M, 4), normalised cxcywh, with predictions (B, N, 4), normalised xyxy."""
         iou = bbox_overlaps(bbox_cxcywh_to_xyxy(boxes.float()), voters).nan_to_num(nan=0.0)
-        return iou.pow(self.vote_gamma), scores
+        return iou.pow(self.vote_gamma)
 
 
 def _finite(logits: Tensor, boxes: Tensor) -> Tensor:

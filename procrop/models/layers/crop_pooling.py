@@ -34,13 +34,13 @@ class CropPooling(nn.Module):
         """
         if extent is None:
             height, width = feature_map.shape[-2:]
-            extent = boxes.new_tensor([[width, height]]).expand(len(boxes), -1)
+            extent = boxes.new_tensor([[width, height]]).expand(boxes.size(0), -1)
         extent = extent.to(feature_map)
         cells = boxes.to(feature_map) * extent.repeat(1, 2).unsqueeze(1)
         feature_map = fill_padding(feature_map, extent)
-        index = torch.arange(len(cells), device=cells.device, dtype=cells.dtype)
+        index = torch.arange(cells.size(0), device=cells.device, dtype=cells.dtype)
         index = index.view(-1, 1, 1).expand(-1, cells.size(1), 1)
         rois = torch.cat([index, cells], dim=2).flatten(0, 1)
         kept = roi_align(feature_map, rois, self.output_size, 1.0, self.sampling_ratio, True)
         discarded = rod_align(feature_map, cells, extent, self.output_size, self.sampling_ratio)
-        return torch.cat([kept.unflatten(0, cells.shape[:2]), discarded], dim=2)
+        return torch.cat([kept.view(discarded.shape), discarded], dim=2)

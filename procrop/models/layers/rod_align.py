@@ -28,11 +28,14 @@ def rod_align(
     """
     samples = output_size * sampling_ratio
     whole = torch.cat([torch.zeros_like(extent), extent], dim=1).to(feature_map)
-    index = torch.arange(len(whole), device=whole.device, dtype=whole.dtype).unsqueeze(1)
+    index = torch.arange(whole.size(0), device=whole.device, dtype=whole.dtype).unsqueeze(1)
     photo = roi_align(feature_map, torch.cat([index, whole], dim=1), samples, 1.0, 1, True)
     outside = ~_inside(boxes.to(whole), extent.to(whole), samples)
     masked = photo.unsqueeze(1) * outside.unsqueeze(2)  # (B, M, C, samples, samples)
-    return F.avg_pool2d(masked.flatten(0, 1), sampling_ratio).unflatten(0, boxes.shape[:2])
+    # a view, not unflatten: a trace would keep the number of boxes
+    return F.avg_pool2d(masked.flatten(0, 1), sampling_ratio).view(
+        *masked.shape[:3], output_size, output_size
+    )
 
 
 def fill_padding(feature_map: Tensor, extent: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class TokenResampler(BaseModule):
 
     def forward(self, tokens: TokenSet) -> TokenSet:
         """Tokens (B, n, d) with positions and mask (B, n), n may be 0, to (B, L, d); masked where all of n are."""
-        batch = len(tokens.tokens)
+        batch = tokens.tokens.size(0)
         pos = self.positions.expand(batch, -1, -1)
         read = self.latents + self.attention(TokenSet(self.latents.expand(batch, -1, -1), pos), tokens)
         mask = tokens.mask.all(dim=1, keepdim=True).expand(-1, len(self.latents))

@@ -119,6 +119,10 @@ class ReferenceEncoder(BaseModule):
         batch = ReferenceBatch(references, like)
         if batch.num_slots == 0 and not self.training:
             return None
+        return self.project(batch)
+
+    def project(self, batch: ReferenceBatch) -> TokenSet:
+        """Project references that are stacked already; without any the set is empty. See :meth:`forward`."""
         sets = []
         if self.what != "annotation":
             sets.append(self._image_tokens(batch))
@@ -151,7 +155,7 @@ class ReferenceEncoder(BaseModule):
         if self.positions:
             sine = self._grid_positions(grid, tokens)  # (m, d)
             content, pos = content + self.token_pos_proj(sine), sine + pos
-        content = self.token_norm(content + (self._similarity(batch.scores) + self.image_embedding))
+        content = self.token_norm(content + (self._similarity(batch) + self.image_embedding))
         pos = pos.expand(b, k, m, -1)
         mask = batch.mask.unsqueeze(-1).expand(b, k, m)
         return TokenSet(content.flatten(1, 2), pos.flatten(1, 2), mask.flatten(1), grid)
@@ -161,18 +165,18 @@ class ReferenceEncoder(BaseModule):
         scores = batch.stack("crop_scores", (None,))
         mask = batch.stack("crop_mask", (None,), pad=True) | batch.mask.unsqueeze(-1)
         half = self.embed_dims // 2
-        sine = coordinate_to_encoding(crops.flatten(0, 1), num_feats=half).unflatten(0, crops.shape[:2])
+        sine = coordinate_to_encoding(crops.flatten(0, 1), num_feats=half).view(*crops.shape[:3], 4 * half)
         content = self.crop_proj(torch.cat([sine, scores.unsqueeze(-1)], dim=-1))
-        content = self.crop_norm(content + self._similarity(batch.scores) + self.crop_embedding)
+        content = self.crop_norm(content + self._similarity(batch) + self.crop_embedding)
         centre = sine[..., : self.embed_dims] if self.positions else torch.zeros_like(content)
         pos = centre + self.crop_embedding
         return TokenSet(content.flatten(1, 2), pos.flatten(1, 2), mask.flatten(1))
 
-    def _similarity(self, scores: Tensor) -> Tensor | float:
-        """What similarities (B, K) add to all tokens of a reference, (B, K, 1, d)."""
+    def _similarity(self, batch: ReferenceBatch) -> Tensor | float:
+        """What similarities add to all tokens of a reference, (B, K, 1, d)."""
         if self.similarity_proj is None:
             return 0.0
-        return self.similarity_proj(scores.unsqueeze(-1)).unsqueeze(2)
+        return self.similarity_proj(batch.scores.unsqueeze(-1)).unsqueeze(2)
 
     def _pool(self, tokens: Tensor) -> tuple[Tensor, tuple[int, int]]:
         if self.pooled_grid is None:
@@ -180,7 +184,7 @@ class ReferenceEncoder(BaseModule):
         b, k, _, c = tokens.shape
         grid = tokens.flatten(0, 1).transpose(1, 2).unflatten(2, self.token_grid)
         pooled = F.adaptive_avg_pool2d(grid, self.pooled_grid).flatten(2).transpose(1, 2)
-        return pooled.unflatten(0, (b, k)), self.pooled_grid
+        return pooled.view(b, k, *pooled.shape[1:]), self.pooled_grid
 
     def _grid_positions(self, grid: tuple[int, int], like: Tensor) -> Tensor:
         rows = (torch.arange(grid[0], device=like.device, dtype=like.dtype) + 0.5) / grid[0]

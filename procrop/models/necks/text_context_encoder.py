@@ -85,6 +85,10 @@ class TextContextEncoder(BaseModule):
         tokens, mask = self._stack(text_tokens, like)
         if tokens.shape[1] == 0 and not self.training:
             return None
+        return self.project(tokens, mask)
+
+    def project(self, tokens: Tensor, mask: Tensor) -> TokenSet:
+        """Project captions that are stacked already: tokens (B, n, d_t), and their mask (B, n), True = padded."""
         content, pos = self.token_proj(tokens), self.text_embedding.expand(*tokens.shape[:2], -1)
         content = content + self.text_embedding
         if self.token_pos_proj is not None:
