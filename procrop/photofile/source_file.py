@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from procrop.io.photo import damaged, opened_photo, orientation_of
@@ -63,10 +64,18 @@ class SourceFile:
 
 def read_source(
     path: str | os.PathLike,
-    format: str = "keep",
-    max_pixels: int = 200_000_000,  # noqa: A002
+    format: str = "keep",  # noqa: A002
+    max_pixels: int = 200_000_000,
+    photo: np.ndarray | None = None,
 ) -> SourceFile:
     """Read and decode a photo file whose crop is to be written in a format.
+
+    Args:
+        path: the file.
+        format: as for :func:`write_crop`.
+        max_pixels: larger photos are refused.
+        photo: (H, W, 3) uint8, upright: what :func:`procrop.io.read_photo` has made of the same file. Where the file
+            holds just that (a JPEG in colour without a profile), it is not decoded again.
 
     Raises:
         PhotoError: the file cannot be used as a photo.
@@ -76,12 +85,14 @@ def read_source(
         target = target_format(image, format)
         data = Path(path).read_bytes()
         try:
-            return _decoded(os.fspath(path), source_format(image), target, data, image)
+            return _decoded(os.fspath(path), source_format(image), target, data, image, photo)
         except Exception as error:  # OSError, SyntaxError, struct.error, ... depending on the format
             raise damaged(path, error) from error
 
 
-def _decoded(path: str, name: str, target: str, data: bytes, image: Image.Image) -> SourceFile:
+def _decoded(
+    path: str, name: str, target: str, data: bytes, image: Image.Image, photo: np.ndarray | None
+) -> SourceFile:
     frames = getattr(image, "n_frames", 1)
     notes = [f"the first of {frames} pictures"] if frames > 1 else []
     tiff = jpeg = None
@@ -93,12 +104,13 @@ def _decoded(path: str, name: str, target: str, data: bytes, image: Image.Image)
         jpeg, deep = JpegFacts.of(image), False
     else:
         deep = name == "PNG" and png_is_deep(data)
-    image.load()
+    raster = _of_photo(photo, image) if name == "JPEG" else None
+    if raster is None:
+        image.load()
     # asked after loading: Pillow turns TIFF files itself and drops their tag, and PNG has texts behind its pixels
     orientation = orientation_of(image)
     if name != "TIFF":
         metadata = read_metadata(image)
-    raster = None
     if deep and name == "TIFF":
         raster, note = read_deep_tiff(data, image)
         notes += [note] if note else []
@@ -113,6 +125,14 @@ def _decoded(path: str, name: str, target: str, data: bytes, image: Image.Image)
     return SourceFile(
         path, name, target, data, raster, TURNS.get(orientation, TURNS[1]), metadata, tuple(notes), jpeg, tiff
     )
+
+
+def _of_photo(photo: np.ndarray | None, image: Image.Image) -> Raster | None:
+    """The stored pixels of a JPEG, of the photo that was read out of it; None where it holds something else."""
+    if photo is None or image.mode != "RGB" or image.info.get("icc_profile"):
+        return None
+    stored = TURNS[orientation_of(image)].undo(photo)
+    return Raster(stored, "RGB") if stored.shape[1::-1] == image.size else None
 
 
 def _with_chunks(metadata: Metadata, png: bytes) -> Metadata:

@@ -37,6 +37,14 @@ class Turn:
     def apply(self, stored: np.ndarray) -> np.ndarray:
         """Turn an array whose first two axes are rows and columns; a view of it."""
         upright = stored.swapaxes(0, 1) if self.swaps else stored
+        return self._flipped(upright)
+
+    def undo(self, upright: np.ndarray) -> np.ndarray:
+        """The array that :meth:`apply` turns into this one; a view of it."""
+        stored = self._flipped(upright)
+        return stored.swapaxes(0, 1) if self.swaps else stored
+
+    def _flipped(self, upright: np.ndarray) -> np.ndarray:
         return upright[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from procrop.apis.cropping.crop_sets import CropSet
 from procrop.apis.cropping.plan import CROPS, CropJob
-from procrop.apis.cropping.record import Line, PhotoRecord, rejected_line
+from procrop.apis.cropping.record import Line, PhotoRecord, fingerprint_of, rejected_line
 from procrop.apis.cropping.recorded_result import attention_line, result_of
 from procrop.apis.cropping.sheet_rows import SheetRows
 
@@ -88,7 +88,7 @@ class PhotoFiles:
         ]
         try:
             if not self.args.no_crops:
-                self._write_crops(answered.job, lines)
+                self._write_crops(answered, lines)
             for line, one in zip(lines, self.sets, strict=True):
                 self._draw_pictures(answered, line, one)
         except PhotoError as error:
@@ -119,14 +119,16 @@ class PhotoFiles:
             "fingerprint": answered.fingerprint,
         }
 
-    def _write_crops(self, job: CropJob, lines: Sequence[Line]) -> None:
+    def _write_crops(self, answered: AnsweredPhoto, lines: Sequence[Line]) -> None:
         """Cut the crops out of the file, which is read once, and add what was written to the lines."""
         from procrop.photofile import read_source, suffix_of
 
         if all("rejected" in line for line in lines):
             return
+        job = answered.job
         suffix = suffix_of(job.path, self.args.format)
-        file = read_source(job.path, self.args.format)
+        unchanged = fingerprint_of(job.path) == answered.fingerprint
+        file = read_source(job.path, self.args.format, photo=answered.photo if unchanged else None)
         for line, one in zip(lines, self.sets, strict=True):
             for rank, crop in enumerate(line.get("crops", ()), start=1):
                 name = f"{CROPS}/{one.folder}{job.stem}_{rank}{suffix}"
