@@ -1,6 +1,7 @@
 """References of a photo that no neighbour table knows: searched in the gallery when they are asked for."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,7 +14,8 @@ from mmengine.structures import InstanceData
 from procrop.datasets.transforms.load_references import reference_fields
 from procrop.datasets.transforms.pack import pack_references
 from procrop.inference.crop_request import ReferenceChoice
-from procrop.io import sha256_file
+from procrop.io import PHOTO_SUFFIXES, sha256_file
+from procrop.io.manifest import MANIFEST_NAME
 from procrop.retrieval.own_photos import own_photo_ids
 
 if (
@@ -206,6 +208,9 @@ def open_gallery(folder: str | os.PathLike, trained: Mapping[str, Any] | None, c
 
     if not Path(folder).is_dir():
         raise GalleryMismatchError(f"{folder}: no such gallery; {_remedy(folder, checkpoint)}")
+    if not (Path(folder) / MANIFEST_NAME).exists() and _holds_a_photo(Path(folder)):
+        remedy = _remedy(f"{os.fspath(folder).rstrip('/')}_gallery", checkpoint, folder)
+        raise GalleryMismatchError(f"{folder}: a folder of photos, and no gallery of them yet; {remedy}")
     gallery = Gallery.open(folder)
     if not trained:
         return gallery
@@ -221,13 +226,12 @@ def open_gallery(folder: str | os.PathLike, trained: Mapping[str, Any] | None, c
     return gallery
 
 
-def _remedy(folder: str | os.PathLike, checkpoint: str) -> str:
-    # a training leaves its merged config beside its checkpoints
-    beside = [path for path in sorted(Path(checkpoint).parent.glob("*.py")) if _holds_retrieval(path)]
-    config = str(beside[0]) if beside else "CONFIG"
-    text = f"make the right one: python tools/gallery.py build {folder} --photos PHOTOS --retrieval {config}"
-    return text if beside else f"{text}, with CONFIG the config of the training"
+def _remedy(folder: str | os.PathLike, checkpoint: str, photos: str | os.PathLike | None = None) -> str:
+    """The command that makes a gallery for a model: what it was trained with is in its checkpoint."""
+    words = ["procrop", "gallery", "build", folder, "--photos", photos or "PHOTOS", "--retrieval", checkpoint]
+    return f"make the right one: {shlex.join(map(os.fspath, words))}"
 
 
-def _holds_retrieval(path: Path) -> bool:
-    return any(line.startswith("retrieval = ") for line in path.read_text(errors="replace").splitlines())
+def _holds_a_photo(folder: Path) -> bool:
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return any(os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES for name in names)
