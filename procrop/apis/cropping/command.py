@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     from procrop.apis.cropping.resume import check_foreign, check_settings, look_into, what_remains
     from procrop.apis.cropping.run_settings import gallery_is_known, gallery_of, settings_of
 
-    out = Path(args.out)
     _complete(args)
+    out = Path(args.out)
     sets = crop_sets(args)
     earlier = look_into(out, args.on_exists, len(sets))
     settings = settings_of(args, sets)
@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _complete(args: argparse.Namespace) -> None:
     """Fill in what options leave to be found out, and refuse those that contradict each other."""
+    if not args.out:
+        raise ValueError("--out is empty; name a folder")
     if not args.dry_run:
         from procrop.inference.one_call import find_model
 
@@ -77,6 +79,9 @@ def _complete(args: argparse.Namespace) -> None:
         if getattr(args, one) and getattr(args, other) is not None:
             first, second = (f"--{name.replace('_', '-')}" for name in (one, other))
             raise ValueError(f"{first} and {second} contradict each other; leave one of them out")
+    for name, formats in (("lossless", ("keep", "jpeg")), ("quality", ("keep", "jpeg", "webp"))):
+        if getattr(args, name) and args.format not in formats:
+            raise ValueError(f"--format {args.format} has no --{name}; leave one of them out")
 
 
 def _open_cropper(args: argparse.Namespace) -> "CropInferencer":
