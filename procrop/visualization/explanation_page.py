@@ -62,7 +62,7 @@ def write_explanation_page(
         title: heading.
         note: a line under it, why no attention is shown for instance.
         root: folder that the photos' names are given below; without it they are names of files.
-        names: what to call the results instead, in their order; several answers about one photo need names of their own.
+        names: what to call the results instead, in their order, where one photo has several.
 
     Returns:
         How many results there were, rejected ones included.
