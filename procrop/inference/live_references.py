@@ -25,6 +25,10 @@ if (
     from procrop.retrieval.gallery import Gallery
 
 
+#: what a reference may weigh: each copy costs as much time and memory as a reference
+MOST_COPIES = 100
+
+
 class GalleryMismatchError(ValueError):
     """A gallery that the checkpoint's model cannot read; the message says how to make one that it can."""
 
@@ -112,6 +116,10 @@ class LiveReferences:
         """Raise a ValueError if the choice contradicts itself or names a photo that the gallery does not hold."""
         slots = self.k if choice.k is None else choice.k
         check_count(slots)
+        for field in ("pinned", "banned"):
+            if isinstance(getattr(choice, field), str):
+                name = getattr(choice, field)
+                raise ValueError(f"{field} is a tuple of names, got {name!r}; write ({name!r},)")
         for name in (*choice.pinned, *choice.banned, *choice.weights):
             self._id(name)
         if len(choice.pinned) > slots:
@@ -122,9 +130,10 @@ class LiveReferences:
         if both:
             raise ValueError(f"{both[0]!r} is pinned and banned; choose one of them")
         for name, weight in choice.weights.items():
-            if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
+            if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= MOST_COPIES:
                 raise ValueError(
-                    f"the weight of {name!r} is how often it counts, 0, 1, 2, ...; got {weight!r}"
+                    f"the weight of {name!r} is how often it counts, a whole number from 0 to {MOST_COPIES}; got "
+                    f"{weight!r}"
                 )
 
     def find(self, query: ReferenceQuery, choice: ReferenceChoice) -> FoundReferences:
