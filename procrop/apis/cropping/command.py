@@ -71,6 +71,8 @@ def _complete(args: argparse.Namespace) -> None:
         from procrop.inference.one_call import find_model
 
         args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
+        if args.lossless:
+            _check_lossless()
     if args.sheet is None:
         args.sheet = not args.no_crops
     clashes = [("no_text", name) for name in ("caption", "captions", "text_encoder")]
@@ -82,6 +84,13 @@ def _complete(args: argparse.Namespace) -> None:
     for name, formats in (("lossless", ("keep", "jpeg")), ("quality", ("keep", "jpeg", "webp"))):
         if getattr(args, name) and args.format not in formats:
             raise ValueError(f"--format {args.format} has no --{name}; leave one of them out")
+
+
+def _check_lossless() -> None:
+    try:
+        import jpeglib  # noqa: F401 (only whether it is there)
+    except ImportError as error:
+        raise ImportError("--lossless needs jpeglib: pip install 'procrop[lossless]'") from error
 
 
 def _open_cropper(args: argparse.Namespace) -> "CropInferencer":
