@@ -216,7 +216,9 @@ def open_gallery(folder: str | os.PathLike, trained: Mapping[str, Any] | None, c
     from procrop.retrieval.gallery import Gallery
 
     if not Path(folder).is_dir():
-        raise GalleryMismatchError(f"{folder}: no such gallery; {_remedy(folder, checkpoint)}")
+        seen_from = "" if Path(folder).is_absolute() else f" in {Path.cwd()}"
+        remedy = f"name the gallery where it is, or {_remedy(folder, checkpoint)}"
+        raise GalleryMismatchError(f"{folder}: no such gallery{seen_from}; {remedy}")
     if not (Path(folder) / MANIFEST_NAME).exists() and _holds_a_photo(Path(folder)):
         remedy = _remedy(f"{os.fspath(folder).rstrip('/')}_gallery", checkpoint, folder)
         raise GalleryMismatchError(f"{folder}: a folder of photos, and no gallery of them yet; {remedy}")

@@ -85,7 +85,9 @@ def _add_request(group: argparse._ArgumentGroup) -> None:
 
 def _add_references(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--gallery", metavar="DIR", help="your own gallery of references (default: that of the training)"
+        "--gallery",
+        metavar="DIR",
+        help="your own references, a folder that `procrop gallery build` made (default: those of the training)",
     )
     group.add_argument("--k", type=int, metavar="K", help="references per photo (default: as in training)")
     for option, words in (("--pin", "always among the references"), ("--ban", "never among them")):
