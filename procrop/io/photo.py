@@ -136,11 +136,15 @@ def read_photo_size(path: str | os.PathLike) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def list_photos(root: str | os.PathLike) -> list[Path]:
+def list_photos(root: str | os.PathLike, required: bool = True) -> list[Path]:
     """All photos below a folder, recognised by suffix in either case, sorted by path.
 
     Every folder is entered once, so a link that leads back up does no harm. A link to a missing file is
     listed: it fails with its name when it is read.
+
+    Args:
+        root: the folder.
+        required: whether a folder without a photo is an error.
 
     Raises:
         PhotoError: the folder does not exist, cannot be listed or holds no photo.
@@ -150,7 +154,7 @@ def list_photos(root: str | os.PathLike) -> list[Path]:
         reason = "this is a file, not a folder" if root.exists() else "the folder does not exist"
         raise PhotoError(root, reason, "name a folder of photos")
     photos = sorted(_walk(root, set()))
-    if not photos:
+    if not photos and required:
         suffixes = ", ".join(PHOTO_SUFFIXES)
         raise PhotoError(
             root, "the folder holds no photo", f"put files into it that end in one of {suffixes}"
