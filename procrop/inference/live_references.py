@@ -97,9 +97,7 @@ class LiveReferences:
             self.gallery.use_query_encoder(query_encoder, device)
         self.encoder = self.gallery.query_encoder.fingerprint
 
-    def embed(
-        self, photo: np.ndarray, path: str | None = None, sha256: str | None = None
-    ) -> ReferenceQuery:
+    def embed(self, photo: np.ndarray, path: str | None = None, sha256: str | None = None) -> ReferenceQuery:
         """Encode a photo (H, W, 3) uint8 RGB for the search.
 
         Args:

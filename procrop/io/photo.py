@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from .tag_directory import claims_too_much
+
 _LOGGER = logging.getLogger(__name__)
 
 # suffixes that list_photos takes for photos, lower case
@@ -261,6 +263,10 @@ def _check_file(path: str | os.PathLike) -> None:
 
 
 def _read_header(path: str | os.PathLike, file: io.BufferedReader) -> Image.Image:
+    if claims_too_much(file):
+        raise PhotoError(
+            path, "its tags claim more bytes than the file has", "save it anew with another program"
+        )
     try:
         return Image.open(file, formats=_formats())
     except UnidentifiedImageError:
@@ -284,6 +290,8 @@ def damaged(path: str | os.PathLike, error: Exception) -> PhotoError:
 
 def orientation_of(image: Image.Image) -> int:
     """EXIF orientation 1 to 8; 1 when there is none, or none that makes sense."""
+    if claims_too_much(image.info.get("exif", b"").removeprefix(b"Exif\0\0")):
+        return 1
     try:
         value = int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # broken EXIF says nothing about the pixels
