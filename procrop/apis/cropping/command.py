@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from procrop.apis.cropping.crop_sets import check_sets, crop_sets
     from procrop.apis.cropping.dry_run import list_outputs
     from procrop.apis.cropping.inputs import find_photos
+    from procrop.apis.cropping.photo_files import written_folders
     from procrop.apis.cropping.plan import plan_jobs, shown
     from procrop.apis.cropping.resume import check_foreign, check_settings, look_into, what_remains
     from procrop.apis.cropping.run_settings import gallery_of, settings_of
@@ -45,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
     check_settings(earlier, settings, out)
     jobs = plan_jobs(find_photos(args.inputs, args.lists), out, earlier.stems)
     jobs, unknown = put_captions(jobs, args.caption, args.captions)
-    if earlier.run is None and args.on_exists != "overwrite" and not args.no_crops:
-        check_foreign(jobs, [one.folder for one in sets], out)
+    if earlier.run is None and args.on_exists != "overwrite":
+        check_foreign(jobs, [one.folder for one in sets], written_folders(args), out)
     remaining = what_remains(earlier, jobs, out)
     if args.dry_run:
         return list_outputs(remaining.todo, len(jobs) - len(remaining.todo), sets, args)
