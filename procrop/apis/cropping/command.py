@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from procrop.apis.cropping.run_settings import gallery_of, settings_of
 
     out = Path(args.out)
-    _complete(args)
     sets = crop_sets(args)
+    _complete(args)
     earlier = look_into(out, args.on_exists, len(sets))
     settings = settings_of(args, sets)
     check_settings(earlier, settings, out)
@@ -64,11 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _complete(args: argparse.Namespace) -> None:
-    """Fill in what options leave to be found out, and refuse those that contradict each other."""
-    if not args.dry_run:
-        from procrop.inference.one_call import find_model
-
-        args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
+    """Refuse options that contradict each other, and fill in what they leave to be found out."""
     if args.sheet is None:
         args.sheet = not args.no_crops
     clashes = [("no_text", name) for name in ("caption", "captions", "text_encoder")]
@@ -77,6 +73,10 @@ def _complete(args: argparse.Namespace) -> None:
         if getattr(args, one) and getattr(args, other) is not None:
             first, second = (f"--{name.replace('_', '-')}" for name in (one, other))
             raise ValueError(f"{first} and {second} contradict each other; leave one of them out")
+    if not args.dry_run:  # last: a model may have to be fetched
+        from procrop.inference.one_call import find_model
+
+        args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
 
 
 def _open_cropper(args: argparse.Namespace) -> "CropInferencer":

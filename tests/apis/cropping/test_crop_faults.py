@@ -70,6 +70,14 @@ def test_requests_that_cannot_be_met_are_told_before_anything_is_written(album, 
 
 
 @pytest.mark.parametrize(
+    "options", [["--ratio", "a:b"], ["--lossless", "--quality", 90], ["--no-text", "--caption", "a"]]
+)
+def test_no_model_is_fetched_for_what_cannot_be_met(album, monkeypatch, options):
+    monkeypatch.setattr("procrop.model_zoo.resolve_model", lambda *_: pytest.fail("a model was asked for"))
+    assert run("in", "--out", "out", *options) == 2
+
+
+@pytest.mark.parametrize(
     ("option", "value"),
     [
         ("--size", "100"),
