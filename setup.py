@@ -18,6 +18,7 @@ INSTALL_REQUIRES = [
     "numpy>=1.26,<3",
     "opencv-python>=4.8",
     "pillow>=10",
+    "pyyaml>=6",
     "safetensors>=0.4.3",
     "scikit-image>=0.22",
     "scikit-learn>=1.3",
@@ -37,7 +38,7 @@ EXTRAS_REQUIRE = {
     "milvus": ["pymilvus>=2.4", "milvus-lite>=2.4"],
     "elasticsearch": ["elasticsearch>=8.12"],
     "generation": ["diffusers>=0.42,<1", "accelerate>=0.33"],
-    "demo": ["gradio>=5,<7"],
+    "demo": ["gradio>=6.31,<7"],  # components of HTML that upload files and watch their value
     "lossless": ["jpeglib>=1.0"],
     "export": ["onnx>=1.16", "onnxruntime>=1.18"],
     "dev": [
@@ -76,6 +77,8 @@ setup(
     author="The ProCrop authors",
     license="Apache-2.0",
     packages=find_packages(include=["procrop*"]),
+    # models that come with the package lie in weights/, as package:weights/... in the metafile
+    package_data={"procrop.model_zoo": ["metafile.yml", "weights/**"]},
     python_requires=">=3.10,<3.13",
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,

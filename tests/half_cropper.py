@@ -8,6 +8,7 @@ import types
 import numpy as np
 from PIL import Image
 
+import procrop.model_zoo
 from procrop.apis.cli import main
 from procrop.inference import CropResult, Reference
 
@@ -76,19 +77,20 @@ class PhotoRejected(ValueError):
         return CropResult(os.fspath(self.path), rejected=self.reason)
 
 
-def put_in_place(set_module):
-    """Put HalfCropper where the command looks for CropInferencer; ``set_module`` takes a name and a module."""
+def put_in_place(set_module=sys.modules.__setitem__, set_attribute=setattr):
+    """Put HalfCropper where the command looks for CropInferencer; files of models need not exist."""
     for name, held in (("crop_inferencer", HalfCropper), ("photo_embedding", PhotoRejected)):
         module = types.ModuleType(f"procrop.inference.{name}")
         setattr(module, "CropInferencer" if held is HalfCropper else held.__name__, held)
         set_module(module.__name__, module)
+    set_attribute(procrop.model_zoo, "resolve_model", lambda checkpoint, gallery: (checkpoint, gallery))
     HalfCropper.made, HalfCropper.embedded = [], []
     HalfCropper.text_options = None
 
 
 def stand_in(monkeypatch):
     """The same for a test."""
-    put_in_place(lambda name, module: monkeypatch.setitem(sys.modules, name, module))
+    put_in_place(lambda name, module: monkeypatch.setitem(sys.modules, name, module), monkeypatch.setattr)
 
 
 def draw_photo(path, size=(80, 60)):

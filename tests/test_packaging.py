@@ -1,6 +1,5 @@
 """The set-up script, the pinned packages and the promise that start-up is cheap."""
 
-import json
 import os
 import re
 import runpy
@@ -12,22 +11,11 @@ from pathlib import Path
 
 import pytest
 import setuptools
+from light_start import HEAVY, modules_after, modules_after_help
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = {
-    "torch",
-    "torchvision",
-    "mmengine",
-    "mmcv",
-    "mmdet",
-    "numpy",
-    "cv2",
-    "transformers",
-    "faiss",
-    "matplotlib",
-}
 # programs, not the modules that some of them share
 TOOLS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -119,17 +107,29 @@ def test_every_python_folder_is_packaged(metadata: dict) -> None:
     assert set(metadata["packages"]) == {".".join(folder.parts) for folder in folders}
 
 
-# ---------------------------------------------------------------- cheap start-up
-
-
-def modules_after(code: str) -> set[str]:
-    """Top-level modules that a fresh interpreter holds after running ``code``."""
-    program = f"import json, sys\n{code}\nprint('\\n' + json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+def test_a_wheel_carries_the_model_zoo(tmp_path: Path) -> None:
+    """All that lies in procrop/model_zoo and is no code: the metafile, and the files of models in the package."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for name in ("setup.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, sources / name)
+    shutil.copytree(ROOT / "procrop", sources / "procrop", ignore=shutil.ignore_patterns("__pycache__"))
+    gallery = sources / "procrop" / "model_zoo" / "weights" / "a-model" / "gallery" / "index"
+    gallery.mkdir(parents=True)
+    (gallery / "manifest.json").write_text("{}")
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_py", "--build-lib", tmp_path / "built"],
+        cwd=sources,
+        check=True,
+        capture_output=True,
+        timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    built = {p.relative_to(tmp_path / "built") for p in (tmp_path / "built").rglob("*") if p.is_file()}
+    data = {p.relative_to(sources) for p in (sources / "procrop" / "model_zoo").rglob("*") if p.is_file()}
+    assert data <= built and Path("procrop/model_zoo/metafile.yml") in data
+
+
+# ---------------------------------------------------------------- cheap start-up
 
 
 def test_modules_after_sees_heavy_imports() -> None:
@@ -144,16 +144,8 @@ def test_import_procrop_is_light() -> None:
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_help_of_a_tool_is_light(tool: str) -> None:
-    modules = modules_after(
-        "import runpy\n"
-        f"sys.argv = [{tool!r}, '--help']\n"
-        "try:\n"
-        f"    runpy.run_path({tool!r}, run_name='__main__')\n"
-        "    raise RuntimeError('--help did not end the program')\n"
-        "except SystemExit as stop:\n"
-        "    assert stop.code in (0, None), stop.code\n"
-    )
-    assert not modules & HEAVY
+    run = f"import runpy\nsys.argv = [{tool!r}, '--help']\nrunpy.run_path({tool!r}, run_name='__main__')"
+    assert not modules_after_help(run) & HEAVY
 
 
 # ---------------------------------------------------------------- the set-up script

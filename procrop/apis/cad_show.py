@@ -38,10 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="file",
         help="order: as in the file, by name, or drawn at random (default: file)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of --sort random (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of --sort random (default: %(default)s)"
+    )
     parser.add_argument("--ids", nargs="+", metavar="ID", help="show these only, in this order")
     parser.add_argument("--class", dest="tag", metavar="NAME", help="show one composition class only")
-    parser.add_argument("--replace", action="store_true", help="replace an earlier sheet")
+    parser.add_argument("--replace", action="store_true", help="replace files that are there already")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from procrop.apis import cad_command, dataset_command, demo_command
+from procrop import __version__
+from procrop.apis import cad_command, completion_command, dataset_command, demo_command, models_command
 from procrop.apis.cropping import command as crop_command
 
 # each module has NAME, HELP, add_arguments(parser) and run(args) -> exit code
-_COMMANDS = (crop_command, demo_command, dataset_command, cad_command)
+_COMMANDS = (crop_command, demo_command, models_command, dataset_command, cad_command, completion_command)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "procrop") -> int:
@@ -23,13 +24,27 @@ def main(argv: Sequence[str] | None = None, prog: str = "procrop") -> int:
     Returns:
         Exit code: 0 done, 1 done but some inputs were rejected, 2 usage, 130 interrupted.
     """
+    parser = make_parser(prog)
+    return run_guarded(parser, parser.parse_args(argv))
+
+
+def make_parser(prog: str = "procrop") -> argparse.ArgumentParser:
+    """The whole command line; nothing heavy is imported for it.
+
+    Args:
+        prog: name to show in messages.
+
+    Returns:
+        The parser; what it parses has ``run``, a function of it that returns an exit code.
+    """
     parser = argparse.ArgumentParser(prog=prog, description="Retrieval-augmented aesthetic image cropping.")
+    parser.add_argument("--version", action="version", version=f"procrop {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command in _COMMANDS:
         sub = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
-    return run_guarded(parser, parser.parse_args(argv))
+    return parser
 
 
 def tool_main(command: ModuleType, argv: Sequence[str] | None = None) -> int:

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", metavar="FILE", help="keep thumbnails here: photos are then read once over all runs"
     )
     parser.add_argument(
-        "--workers", type=int, default=2, help="threads reading photos (default: %(default)s)"
+        "--workers", type=int, default=2, metavar="N", help="threads reading photos (default: %(default)s)"
     )
     parser.add_argument("--json", metavar="FILE", help="write the whole report into this file")
     parser.add_argument(

@@ -41,10 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="file",
         help="order: as in the files, by name, by best score, or drawn at random (default: file)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of --sort random (default: %(default)s)")
-    parser.add_argument("--ids", nargs="+", metavar="ID", help="show these records only, in this order")
-    parser.add_argument("--tag", help="show records of this subset only, e.g. human")
-    parser.add_argument("--replace", action="store_true", help="replace an earlier sheet")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of --sort random (default: %(default)s)"
+    )
+    parser.add_argument("--ids", nargs="+", metavar="ID", help="show these only, in this order")
+    parser.add_argument("--tag", metavar="NAME", help="show records of this subset only, e.g. human")
+    parser.add_argument("--replace", action="store_true", help="replace files that are there already")
 
 
 @dataclass

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "crop_request": ["CropRequest", "ReferenceChoice"],
         "crop_result": ["CropResult", "Reference"],
         "live_references": ["GalleryMismatchError", "LiveReferences"],
-        "one_call": ["crop"],
+        "one_call": ["CHECKPOINT_VARIABLE", "crop", "find_model"],
         "reference_attention": ["ReferenceAttention"],
         "live_text": ["LiveText", "PhotoText", "TextMismatchError"],
         "photo_embedding": ["PhotoEmbedding", "PhotoRejected"],

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from procrop.inference.crop_request import CropRequest
@@ -36,8 +37,8 @@ def crop(
         photo: a file, an (H, W, 3) uint8 RGB array, a PIL image, or an iterable of them.
         ratio: width / height as text, e.g. "1:1", "16:9", "original"; None leaves the shape to the model.
         top_k: crops per photo.
-        checkpoint: a trained model; by default the one that the environment variable PROCROP_CHECKPOINT names.
-        gallery: folder of the gallery to take references from; by default that of the training.
+        checkpoint: a trained model, as for :func:`find_model`.
+        gallery: the gallery to take references from, as for :func:`find_model`.
         device: as for :class:`CropInferencer`.
         **request_fields: other fields of :class:`CropRequest`, e.g. ``min_area=0.5`` or ``subject=(10, 20, 300, 200)``.
 
@@ -58,7 +59,7 @@ def crop(
         square = result.cut(0)  # (h, w, 3) uint8
     """
     request = _request(dict(ratio=ratio, top_k=top_k) | request_fields)
-    inferencer = _inferencer(_checkpoint(checkpoint), gallery, device)
+    inferencer = _inferencer(*find_model(checkpoint, gallery), device)
     from procrop.inference.photo_intake import PHOTO_TYPES
 
     if isinstance(photo, PHOTO_TYPES):
@@ -76,27 +77,44 @@ def _request(given: dict[str, Any]) -> CropRequest:
     return CropRequest(**given)
 
 
-def _checkpoint(given: str | os.PathLike | None) -> str:
-    checkpoint = given or os.environ.get(CHECKPOINT_VARIABLE)
+def find_model(
+    checkpoint: str | os.PathLike | None = None, gallery: str | os.PathLike | None = None
+) -> tuple[Path, Path | None]:
+    """The checkpoint and the gallery that are meant.
+
+    Args:
+        checkpoint: a file, or a name of ``procrop models list``; None takes what the environment variable
+            PROCROP_CHECKPOINT names.
+        gallery: a folder, or the name of a model whose gallery is meant; None takes that of the model.
+
+    Returns:
+        The checkpoint and the gallery's folder; None for the gallery that the checkpoint itself names, or for none.
+
+    Raises:
+        ValueError: nothing is named, or it cannot be found or fetched (ModelZooError, DownloadError).
+    """
+    from procrop.model_zoo import resolve_model
+
+    checkpoint = checkpoint or os.environ.get(CHECKPOINT_VARIABLE)
     if not checkpoint:
         raise ValueError(
-            "there is no model to crop with: name a trained checkpoint (checkpoint=...), or set the environment "
-            f"variable {CHECKPOINT_VARIABLE} to one; `make quickstart` trains a small one"
+            "there is no model to crop with: name a trained checkpoint, or set the environment variable "
+            f"{CHECKPOINT_VARIABLE} to one; `procrop models list` shows what there is, `make quickstart` trains a "
+            "small one"
         )
-    return os.fspath(checkpoint)
+    return resolve_model(checkpoint, gallery)
 
 
-def _inferencer(checkpoint: str, gallery: str | os.PathLike | None, device: str | None) -> "CropInferencer":
-    try:
-        changed = os.stat(checkpoint).st_mtime_ns
-    except OSError:
-        changed = None  # the loading says what is wrong
-    return _opened(checkpoint, changed, None if gallery is None else os.fspath(gallery), device)
+def _inferencer(checkpoint: Path, gallery: Path | None, device: str | None) -> "CropInferencer":
+    return _opened(checkpoint, checkpoint.stat().st_mtime_ns, gallery, device)
 
 
 @lru_cache(maxsize=2)
 def _opened(
-    checkpoint: str, changed: int | None, gallery: str | None, device: str | None
+    checkpoint: Path,
+    changed: int,  # noqa: ARG001 (a file that was replaced is another model)
+    gallery: Path | None,
+    device: str | None,
 ) -> "CropInferencer":
     from procrop.inference.crop_inferencer import CropInferencer
 

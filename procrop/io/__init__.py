@@ -8,6 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "atomic": ["atomic_write", "write_bytes", "write_json", "write_many", "write_text"],
         "manifest": ["read_manifest", "sha256_file", "sha256_json", "verify_manifest", "write_manifest"],
         "photo": ["PHOTO_SUFFIXES", "PhotoError", "list_photos", "read_photo", "upright_rgb"],
-        "progress": ["progress"],
+        "progress": ["byte_progress", "progress"],
     },
 )

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -24,21 +24,34 @@ def progress(
     """
     from tqdm import tqdm
 
+    yield from tqdm(iterable, total=total, desc=desc, initial=initial, **_place())
+
+
+def byte_progress(
+    chunks: Iterable[bytes], total: int | None = None, desc: str = "", initial: int = 0
+) -> Iterator[bytes]:
+    """Yield from ``chunks`` while showing how many bytes of ``total`` are there, how fast, and how long the rest takes.
+
+    Args:
+        chunks: Pieces of a file.
+        total: Its bytes, counting those already there; None where nobody knows.
+        desc: What it is, in a word or two.
+        initial: Bytes already there.
+    """
+    from tqdm import tqdm
+
+    unit = dict(unit="B", unit_scale=True, unit_divisor=1000)
+    with tqdm(total=total, desc=desc, initial=initial, **unit, **_place()) as bar:
+        for chunk in chunks:
+            yield chunk
+            bar.update(len(chunk))
+
+
+def _place() -> dict[str, Any]:
+    """tqdm's options for the terminal, or for a log."""
     if sys.stderr.isatty():
-        yield from tqdm(iterable, total=total, desc=desc, initial=initial, dynamic_ncols=True)
-        return
-    bar = tqdm(
-        iterable,
-        total=total,
-        desc=desc,
-        initial=initial,
-        file=_LineWriter(),
-        mininterval=10,
-        maxinterval=10,
-        ascii=True,
-        ncols=80,
-    )
-    yield from bar
+        return dict(dynamic_ncols=True)
+    return dict(file=_LineWriter(), mininterval=10, maxinterval=10, ascii=True, ncols=80)
 
 
 class _LineWriter:

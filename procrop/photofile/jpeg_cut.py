@@ -91,14 +91,18 @@ def cut_jpeg(jpeg: bytes, stored: Box, turn: Turn, decoded: np.ndarray) -> bytes
 
     with tempfile.TemporaryDirectory(prefix="procrop_") as folder, _LOCK:
         source, target = Path(folder, "source.jpg"), Path(folder, "crop.jpg")
-        source.write_bytes(jpeg)
         try:
+            source.write_bytes(jpeg)
             whole = jpeglib.read_dct(source)
             whole.load()
             if str(whole.jpeg_color_space) not in ("JCS_YCbCr", "JCS_GRAYSCALE"):
                 return None
             _cut(whole, stored, turn).write_dct(target, flags=["+OPTIMIZE_CODING"])
-        except (OSError, ValueError, IndexError):  # of jpeglib; a re-encoding does it
+        except (
+            OSError,
+            ValueError,
+            IndexError,
+        ):  # of jpeglib, or of a full temporary folder: a re-encoding does it
             return None
         crop = target.read_bytes()
     return crop if _shows(crop, decoded) else None

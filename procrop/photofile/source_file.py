@@ -61,7 +61,11 @@ class SourceFile:
         return self.data[16:29] if self.format == "PNG" else None
 
 
-def read_source(path: str | os.PathLike, format: str, max_pixels: int) -> SourceFile:  # noqa: A002
+def read_source(
+    path: str | os.PathLike,
+    format: str = "keep",
+    max_pixels: int = 200_000_000,  # noqa: A002
+) -> SourceFile:
     """Read and decode a photo file whose crop is to be written in a format.
 
     Raises:

@@ -71,10 +71,15 @@ def test_the_model_is_loaded_once_and_anew_when_its_file_changes(checkpoint, pho
 
 
 def test_the_environment_names_the_model(checkpoint, photo, monkeypatch):
-    with pytest.raises(ValueError, match="checkpoint=.*PROCROP_CHECKPOINT.*make quickstart"):
+    with pytest.raises(ValueError, match="no model to crop with.*PROCROP_CHECKPOINT.*make quickstart"):
         crop(photo)
     monkeypatch.setenv("PROCROP_CHECKPOINT", str(checkpoint))
     assert len(crop(photo).boxes) == 3
+
+
+def test_a_model_that_is_not_there_is_named(photo):
+    with pytest.raises(ValueError, match=r"gone\.pth"):
+        crop(photo, checkpoint="gone.pth")
 
 
 def test_a_misspelt_argument_is_told(checkpoint, photo):

@@ -49,6 +49,34 @@ def test_procrop_with_references(tmp_path, photos, gallery, untrained):
     assert len(list((out / "crops").iterdir())) == 25
 
 
+def test_the_command_with_ratios_chosen_references_and_explanations(tmp_path, photos, gallery, untrained):
+    checkpoint = untrained(ROOT / "configs/procrop_toy.py", gallery, tmp_path / "model.pth")
+    out = tmp_path / "out"
+    words = ["crop", str(photos), "--out", str(out), "--checkpoint", str(checkpoint), "--device", "cpu"]
+    words += ["--gallery", str(gallery.folder), "--top-k", "2", "--ratio", "1:1", "4:5", "--explain"]
+    words += ["--pin", "p07.png", "--ban", "p01.png"]
+    assert main(words) in (0, 1)
+    lines = [json.loads(line) for line in (out / "crops.jsonl").open()]
+    assert len(lines) == 2 * 4 and [line["ratio"] for line in lines] == ["1:1", "4:5"] * 4
+    cropped = [line for line in lines if "rejected" not in line]
+    assert {line["name"] for line in cropped} >= {"wide.png", "tall.png"}
+    for line in cropped:
+        names = [reference["name"] for reference in line["references"]]
+        assert names[0] == "p07.png" and "p01.png" not in names
+        attention = line["attention"]
+        for rank, crop in enumerate(line["crops"]):
+            shares = [
+                *attention["references"][rank],
+                *(attention[part][rank] for part in ("photo", "text", "null")),
+            ]
+            assert None in shares or abs(sum(shares) - 1) < 1e-4
+            width, height = crop["file_size"]
+            assert line["ratio"] == "4:5" or width == height
+            assert line["ratio"] == "1:1" or abs(width - 0.8 * height) <= 0.5
+        assert (out / line["pictures"]["explained"]).is_file()
+    assert (out / "explained.html").read_text().count("<article") == 8
+
+
 def test_the_references_reach_the_model(tmp_path, photos, gallery, untrained):
     from procrop.inference import CropInferencer
 

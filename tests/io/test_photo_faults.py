@@ -4,11 +4,10 @@ import builtins
 import io
 import os
 import pickle
-import struct
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from photo_bomb import bomb
 from photo_files import noise, refused
 from PIL import Image
 
@@ -43,21 +42,8 @@ def test_damaged_in_the_middle(tmp_path):
     refused(tmp_path / "a.png", "damaged")
 
 
-def _bomb(width, height):
-    """A 1-bit PNG of white pixels, small on disk."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = zlib.compressobj()
-    row = b"\0" + b"\xff" * ((width + 7) // 8)
-    pixels = b"".join(rows.compress(row) for _ in range(height)) + rows.flush()
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
 def test_decompression_bomb_is_refused_before_decoding(tmp_path, monkeypatch):
-    (tmp_path / "a.png").write_bytes(_bomb(20000, 20000))
+    (tmp_path / "a.png").write_bytes(bomb(20000, 20000))
     assert (tmp_path / "a.png").stat().st_size < 100_000
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("the bomb was decoded"))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda *_: pytest.fail("the bomb was decoded"))

@@ -1,7 +1,6 @@
 """``procrop crop``: crops of photos and folders, with a record of each photo and a contact sheet."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,13 +35,14 @@ def run(args: argparse.Namespace) -> int:
     from procrop.apis.cropping.inputs import find_photos
     from procrop.apis.cropping.plan import plan_jobs, shown
     from procrop.apis.cropping.resume import check_foreign, check_settings, look_into, what_remains
-    from procrop.apis.cropping.run_settings import settings_of
+    from procrop.apis.cropping.run_settings import gallery_of, settings_of
 
     out = Path(args.out)
     _complete(args)
     sets = crop_sets(args)
     earlier = look_into(out, args.on_exists, len(sets))
-    check_settings(earlier, settings_of(args, sets, None), out)
+    settings = settings_of(args, sets)
+    check_settings(earlier, settings, out)
     jobs = plan_jobs(find_photos(args.inputs, args.lists), out, earlier.stems)
     jobs, unknown = put_captions(jobs, args.caption, args.captions)
     if earlier.run is None and args.on_exists != "overwrite" and not args.no_crops:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         return _tell(out, jobs, earlier.records, len(jobs), [])
     inferencer = _open_cropper(args)
     check_sets(inferencer, sets, [job.caption for job in jobs])
-    settings = settings_of(args, sets, inferencer)
+    settings |= gallery_of(inferencer)
     check_settings(earlier, settings, out)
     records, pages = _write(inferencer, earlier, remaining, sets, settings, args)
     for name in unknown:
@@ -64,13 +64,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _complete(args: argparse.Namespace) -> None:
     """Fill in what options leave to be found out, and refuse those that contradict each other."""
-    from procrop.inference.one_call import CHECKPOINT_VARIABLE
+    if not args.dry_run:
+        from procrop.inference.one_call import find_model
 
-    args.checkpoint = args.checkpoint or os.environ.get(CHECKPOINT_VARIABLE)
-    if not args.checkpoint:
-        raise ValueError(
-            f"there is no model to crop with: give --checkpoint FILE, or set {CHECKPOINT_VARIABLE}"
-        )
+        args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
     if args.sheet is None:
         args.sheet = not args.no_crops
     clashes = [("no_text", name) for name in ("caption", "captions", "text_encoder")]
@@ -117,7 +114,7 @@ def _write(
     from procrop.io.writing import writing_to
 
     out = Path(args.out)
-    with writing_to(out, LOCK, ValueError, "run the same command again"):
+    with writing_to(out, LOCK, ValueError, "command"):
         if fingerprint_of(out / RECORD) != earlier.state:
             raise ValueError(f"{shown(out)}: another run has just written here; start again")
         if args.on_exists == "overwrite":
@@ -140,14 +137,15 @@ def _tell(
     from procrop.apis.cropping.plan import shown
     from procrop.apis.cropping.record import RECORD
 
-    places = {job.place for job in jobs}
-    rejected = [record for record in records if record.rejections and record.place in places]
+    by_place = {record.place: record for record in records}
+    rejected = [record for record in (by_place[job.place] for job in jobs) if record.rejections]
     for record in rejected:
         print(f"rejected: {shown(record.path)}: {'; '.join(record.rejections)}", file=sys.stderr)
     print(
         f"{len(jobs) - len(rejected)} of {len(jobs)} photos cropped"
         + (f", {len(rejected)} rejected" if rejected else "")
         + (f", {earlier} of them in an earlier run" if earlier else "")
-        + f": {', '.join(map(shown, [out / RECORD, *pages]))}"
+        + f": {', '.join(map(shown, [out / RECORD, *pages[:1]]))}"
+        + (f" ({len(pages)} pages)" if len(pages) > 1 else "")
     )
     return 1 if rejected else 0

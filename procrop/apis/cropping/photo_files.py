@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 OVERLAYS, BEFORE_AFTER, EXPLAINED = "overlays", "before_after", "explained"
 FOLDERS = (CROPS, OVERLAYS, BEFORE_AFTER, EXPLAINED)
-_MAX_PIXELS = 200_000_000  # as read_photo has it
 _ROOM = (1600, 1600)  # pixels that overlays are scaled into
 
 
@@ -127,7 +126,7 @@ class PhotoFiles:
         if all("rejected" in line for line in lines):
             return
         suffix = suffix_of(job.path, self.args.format)
-        file = read_source(job.path, self.args.format, _MAX_PIXELS)
+        file = read_source(job.path, self.args.format)
         for line, one in zip(lines, self.sets, strict=True):
             for rank, crop in enumerate(line.get("crops", ()), start=1):
                 name = f"{CROPS}/{one.folder}{job.stem}_{rank}{suffix}"

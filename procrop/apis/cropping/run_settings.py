@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from procrop.apis.cropping.crop_sets import CropSet
 from procrop.apis.cropping.plan import shown
+from procrop.io.manifest import MANIFEST_NAME
 
 if TYPE_CHECKING:
     from procrop.inference.crop_inferencer import CropInferencer
@@ -17,9 +18,7 @@ _KIND, _VERSION = "procrop crop", 1
 _CONTENT = ("checkpoint", "gallery", "query-encoder", "text-encoder")  # kept as SHA-256 of what they name
 
 
-def settings_of(
-    args: argparse.Namespace, sets: Sequence[CropSet], inferencer: "CropInferencer | None"
-) -> dict[str, Any]:
+def settings_of(args: argparse.Namespace, sets: Sequence[CropSet]) -> dict[str, Any]:
     """What decides the outputs for a photo, by the names of the options; no path, so folders may be moved.
 
     The device is none of it: another one gives the same crops, up to rounding.
@@ -27,7 +26,6 @@ def settings_of(
     Args:
         args: the command line.
         sets: the crop sets.
-        inferencer: the cropper, which knows the gallery; without it there is no ``gallery``.
     """
     request = sets[0].request
     settings = {
@@ -55,10 +53,15 @@ def settings_of(
         "before-after": args.before_after,
         "explain": args.explain,
     }
-    if inferencer is not None:
-        gallery = getattr(inferencer.references, "gallery", None)
-        settings["gallery"] = None if gallery is None else _content(Path(gallery.folder) / "manifest.json")
+    if args.checkpoint is None or not Path(args.checkpoint).is_file():
+        del settings["checkpoint"]  # a dry run may name a model that has not been fetched yet
     return settings
+
+
+def gallery_of(inferencer: "CropInferencer") -> dict[str, Any]:
+    """The setting that only an open model knows: the gallery it takes its references from."""
+    gallery = getattr(inferencer.references, "gallery", None)
+    return dict(gallery=None if gallery is None else _content(Path(gallery.folder) / MANIFEST_NAME))
 
 
 def _content(path: str | Path | None) -> str | None:

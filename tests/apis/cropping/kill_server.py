@@ -66,6 +66,7 @@ def _count_steps(writer, die_at):
 
         return counted
 
+    os.fsync = lambda handle: None  # a kill loses nothing that was written
     os.replace = step(replace, lambda *args: None)
     os.write = step(write, lambda handle, data: write(handle, bytes(data)[: len(data) // 2]))
 
@@ -73,7 +74,7 @@ def _count_steps(writer, die_at):
 def main():
     root, tries = Path(sys.argv[1]), int(sys.argv[2])
     PIL.Image.init()
-    put_in_place(sys.modules.__setitem__)
+    put_in_place()
     make = contact_sheet.ContactSheet.__init__
     contact_sheet.ContactSheet.__init__ = lambda self, *args: make(self, *args, rows_per_page=4)
     _, steps = child(root / "whole")

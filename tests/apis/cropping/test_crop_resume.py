@@ -222,7 +222,7 @@ def test_two_runs_do_not_write_at_once(tmp_path, monkeypatch, capsys):
 def _killed(tmp_path, points):
     """Kill a run at some of its steps, finish it, and compare: see kill_server.py."""
     rng = np.random.default_rng(3)
-    for number in range(7):
+    for number in range(5):
         pixels = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
         path = tmp_path / "in" / ("sub" * (number % 2)) / f"{number}.{'jpg' if number % 3 else 'png'}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -247,7 +247,7 @@ def _check_killed(report):
 
 
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path):
-    _check_killed(_killed(tmp_path, 9))
+    _check_killed(_killed(tmp_path, 6))
 
 
 @pytest.mark.slow

@@ -1,11 +1,12 @@
 """An OpenAI-compatible endpoint in a thread, which answers as its script says and remembers what it was asked."""
 
 import json
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from loopback import running
 
 KEY = "sk-test-0123456789abcdefSECRET"
 
@@ -48,11 +49,10 @@ class ChatServer:
 
     def __init__(self, *script):
         self.script, self.asked = list(script), []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self.url = None
 
-    def _handler(self):
+    def handler(self):
+        """The class that answers requests."""
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -89,13 +89,6 @@ class ChatServer:
 def serving(*script):
     """A running `ChatServer`."""
     server = ChatServer(*script)
-    thread = threading.Thread(
-        target=server._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-    )
-    thread.start()
-    try:
+    with running(server.handler()) as url:
+        server.url = f"{url}/v1"
         yield server
-    finally:
-        server._server.shutdown()
-        server._server.server_close()
-        thread.join()
