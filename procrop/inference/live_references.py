@@ -23,6 +23,9 @@ if (
     from procrop.retrieval.backbones.base import Embeddings
     from procrop.retrieval.gallery import Gallery
 
+#: a reference that counts more often is a slip: each copy takes the memory of a reference
+MOST_COPIES = 1000
+
 
 class GalleryMismatchError(ValueError):
     """A gallery that the checkpoint's model cannot read; the message says how to make one that it can."""
@@ -130,9 +133,9 @@ class LiveReferences:
         if both:
             raise ValueError(f"{both[0]!r} is pinned and banned; choose one of them")
         for name, weight in choice.weights.items():
-            if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
+            if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= MOST_COPIES:
                 raise ValueError(
-                    f"the weight of {name!r} is how often it counts, 0, 1, 2, ...; got {weight!r}"
+                    f"the weight of {name!r} is how often it counts, 0, 1, 2, ... {MOST_COPIES}; got {weight!r}"
                 )
 
     def find(self, query: ReferenceQuery, choice: ReferenceChoice) -> FoundReferences:

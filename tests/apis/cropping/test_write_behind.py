@@ -22,7 +22,9 @@ def test_results_are_committed_in_order_by_one_thread_whichever_is_ready_first()
             later.set()
         return item * item
 
-    with WriteBehind(make, lambda made: committed.append((made, threading.current_thread().name)), 2) as behind:
+    with WriteBehind(
+        make, lambda made: committed.append((made, threading.current_thread().name)), 2
+    ) as behind:
         for item in range(20):
             behind.put(item)
     assert [made for made, _ in committed] == [item * item for item in range(20)]
@@ -62,7 +64,10 @@ def test_an_error_reaches_the_main_thread_and_nothing_behind_it_is_committed(whe
 
         return run
 
-    with pytest.raises(OSError, match="No space left"), WriteBehind(step("make"), step("commit"), 2) as behind:
+    with (
+        pytest.raises(OSError, match="No space left"),
+        WriteBehind(step("make"), step("commit"), 2) as behind,
+    ):
         for item in range(1000):
             behind.put(item)
     assert committed == [0, 1, 2] and threads() == set()
