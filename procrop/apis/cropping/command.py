@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
     check_settings(earlier, settings, out)
     jobs = plan_jobs(find_photos(args.inputs, args.lists), out, earlier.stems)
     jobs, unknown = put_captions(jobs, args.caption, args.captions)
-    if earlier.run is None and args.on_exists != "overwrite":
-        check_foreign(jobs, [one.folder for one in sets], written_folders(args), out)
     remaining = what_remains(earlier, jobs, out)
+    if args.on_exists != "overwrite" and earlier.names_all:
+        check_foreign(remaining.new, [one.folder for one in sets], written_folders(args), out)
     if args.dry_run:
         return list_outputs(remaining.todo, len(jobs) - len(remaining.todo), sets, args)
     if earlier.run is not None and earlier.run["finished"] and not (remaining.todo or remaining.dropped):

@@ -25,7 +25,7 @@ class EarlierRun:
 
     Attributes:
         records: the photos that are done.
-        run: ``settings`` and ``finished``; None where there was no run.
+        run: ``settings``, ``finished`` and ``photos``; None where there was no run.
         state: of the record's file when it was read.
     """
 
@@ -37,6 +37,11 @@ class EarlierRun:
     def stems(self) -> dict[str, str]:
         """Place -> stem of the photos that are done."""
         return {record.place: record.stem for record in self.records}
+
+    @property
+    def names_all(self) -> bool:
+        """Whether the record names all that was written: a killed run may have left crops that it does not name."""
+        return self.run is None or self.run["finished"] and self.run["photos"] == len(self.records)
 
 
 @dataclass
@@ -54,6 +59,12 @@ class Remaining:
     todo: list[CropJob]
     unchanged: int
     dropped: list[PhotoRecord] = field(default_factory=list)
+
+    @property
+    def new(self) -> list[CropJob]:
+        """Those of ``todo`` that were never cropped."""
+        again = {record.place for record in self.dropped}
+        return [job for job in self.todo if job.place not in again]
 
 
 def look_into(out: Path, on_exists: str, sets: int) -> EarlierRun:
@@ -100,17 +111,17 @@ def check_settings(earlier: EarlierRun, settings: dict[str, Any], out: Path) -> 
         )
 
 
-def check_foreign(jobs: Iterable[CropJob], places: Iterable[str], written: Iterable[str], out: Path) -> None:
-    """Raise a ValueError if a first run would replace a file that is there already.
+def check_foreign(jobs: Sequence[CropJob], places: Iterable[str], written: Iterable[str], out: Path) -> None:
+    """Raise a ValueError if photos that were never cropped would replace a file that is there already.
 
     Args:
-        jobs: the photos.
+        jobs: these photos.
         places: folders of the crop sets.
         written: those of ``FOLDERS`` that will be written to.
         out: the output folder.
     """
     there: dict[str, Path] = {}
-    for folder in (out / name for name in written):
+    for folder in (out / name for name in written) if jobs else ():
         for path in folder.rglob("*"):
             stem = stem_of(path.relative_to(folder).as_posix())
             if stem is not None and path.is_file():

@@ -278,6 +278,17 @@ def test_files_of_others_are_not_replaced(tmp_path, capsys, name, options):
     assert theirs.read_bytes() == b"mine" and list(out.rglob("*.json*")) == []
 
 
+def test_a_later_run_replaces_no_files_of_others_either(tmp_path, capsys):
+    source, out = _album(tmp_path / "in"), tmp_path / "out"
+    assert run(source, "--out", out) == 0
+    draw_photo(source / "d.png")
+    (out / "crops/d_2.png").write_bytes(b"mine")
+    before = tree(out)
+    assert run(source, "--out", out) == 2
+    assert "crops/d_2.png is there already and of no earlier run" in capsys.readouterr().err
+    assert tree(out) == before
+
+
 def test_files_of_others_that_are_in_nobodys_way_stay(tmp_path):
     source, out = _album(tmp_path / "in"), tmp_path / "out"
     for name in ("crops/z_1.jpg", "crops/a.txt", "overlays/a_overlay.jpg"):
