@@ -102,7 +102,7 @@ def _decoded(
     if name == "TIFF":
         tiff = (image.tag_v2.get(_COMPRESSION, 1), image.tag_v2.get(_PREDICTOR, 1))
         stored_orientation, deep = image.tag_v2.get(0x0112, 1), tiff_is_deep(image)
-        metadata = read_tiff_metadata(data)
+        metadata = read_tiff_metadata(data, image.info.get("icc_profile"))
     elif name == "JPEG":
         jpeg, deep = JpegFacts.of(image), False
     else:

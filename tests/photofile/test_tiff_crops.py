@@ -203,6 +203,15 @@ def test_tags_that_lie_over_one_another_are_left_out(tmp_path):
     np.testing.assert_array_equal(_page(tmp_path / "b.tif").asarray(), scene()[CUT])
 
 
+def test_a_big_tiff_keeps_its_profile(tmp_path):
+    profile = wide_gamut_profile()
+    Image.fromarray(scene()).save(tmp_path / "a.tif", big_tiff=True, icc_profile=profile, description="lost")
+    written = write_crop(tmp_path / "a.tif", BOX, tmp_path / "b.tif")
+    assert written.notes == ("left out: tags of a BigTIFF, or broken ones",)
+    assert Image.open(tmp_path / "b.tif").info["icc_profile"] == profile
+    np.testing.assert_array_equal(read_photo(tmp_path / "b.tif"), read_photo(tmp_path / "a.tif")[CUT])
+
+
 def test_a_broken_directory_costs_the_tags_alone(tmp_path):
     tiff = bytearray(saved(Image.fromarray(scene()), "TIFF", dpi=(300, 300), tiffinfo={34665: 0xFFFFFF}))
     (tmp_path / "a.tif").write_bytes(tiff)
