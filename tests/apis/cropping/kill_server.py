@@ -6,6 +6,7 @@ Arguments: the folder, in which ``in`` holds the photos, and how many of the ste
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import signal
@@ -52,14 +53,12 @@ class _Counted:
 
 
 def _count_steps(writer, die_at):
-    replace, write, steps = os.replace, os.write, 0
+    replace, write, steps = os.replace, os.write, itertools.count(1)  # which threads may share
 
     def step(function, half):
         def counted(*args):
-            nonlocal steps
-            steps += 1
             write(writer, b".")
-            if steps == die_at:
+            if next(steps) == die_at:
                 half(*args)
                 os.kill(os.getpid(), signal.SIGKILL)
             return function(*args)
@@ -80,7 +79,8 @@ def main():
     _, steps = child(root / "whole")
     whole = tree(root / "whole")
     report = dict(killed=0, differing={}, done_twice=[], in_flight=min(4, os.cpu_count()) + 1 + 2)
-    for point in sorted({1 + round(i * (steps - 1) / max(1, tries - 1)) for i in range(min(tries, steps))}):
+    tries = min(tries, steps)
+    for point in sorted({1 + round(i * (steps - 1) / max(1, tries - 1)) for i in range(tries)}):
         folder = root / f"killed{point}"
         code, _ = child(folder, point)
         report["killed"] += os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL
