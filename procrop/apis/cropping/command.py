@@ -22,8 +22,12 @@ LOCK = ".procrop-crop.lock"
 add_arguments = options.add_arguments
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) -> int:
     """Crop the photos; exit code 0, or 1 if some were rejected.
+
+    Args:
+        args: the command line.
+        inferencer: the cropper of these options, where a program that crops many folders has opened it already.
 
     Raises:
         ValueError: arguments that cannot be carried out.
@@ -52,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         return list_outputs(remaining.todo, len(jobs) - len(remaining.todo), sets, args)
     if earlier.run is not None and earlier.run["finished"] and not (remaining.todo or remaining.dropped):
         return _tell(out, jobs, earlier.records, len(jobs), [])
-    inferencer = _open_cropper(args)
+    inferencer = inferencer or _open_cropper(args)
     check_sets(inferencer, sets, [job.caption for job in jobs])
     settings |= gallery_of(inferencer)
     check_settings(earlier, settings, out)
