@@ -52,7 +52,7 @@ def test_the_target_is_told_by_cpu_time():
         "| crop, 1:1, 1 crop | 100.0 ms | 0.80 (0.80 to 0.80) | 1.00 (1.00 to 1.00) | >= 0.85 missed |"
         in text
     )
-    assert "| crop, 1:1, 1 crop | 100.0 ms | 0.10 (0.10 to 0.10) |" in text
+    assert "| crop, 1:1, 1 crop | 100.0 ms | 0.100 (0.100 to 0.100) |" in text
 
 
 def test_smartcrop_writes_a_square_of_each_photo(tmp_path):

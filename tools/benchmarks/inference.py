@@ -166,7 +166,7 @@ def tables(times: "dict[str, Times]", photos: int) -> str:
     for name in (AGAINST_SMARTCROP, SMARTCROP):
         found, peer = times[name], times[SMARTCROP]
         ratios = [speeds(getattr(found, clock), getattr(peer, clock)) for clock in ("cpu", "wall")]
-        shown = [f"{middle:.2f} ({low:.2f} to {high:.2f})" for middle, low, high in ratios]
+        shown = [f"{middle:.3f} ({low:.3f} to {high:.3f})" for middle, low, high in ratios]
         lines.append(f"| {name} | {min(found.cpu) / photos * 1e3:.1f} ms | {shown[0]} | {shown[1]} |")
     return "\n".join(lines)
 
