@@ -25,10 +25,9 @@ h3.pc-title { font-size: 15px; margin-top: 8px }
   border-radius: 6px; background: var(--button-secondary-background-fill); color: var(--body-text-color) !important;
   font: inherit; font-size: 14px; text-decoration: none !important; cursor: pointer }
 .pc-button:hover { border-color: var(--color-accent) }
-.pc-small { padding: 3px 10px }
+.pc-small { padding: 3px 9px }
 .pc :focus-visible, .pc-drop :focus-visible { outline: 3px solid var(--color-accent); outline-offset: 2px }
-.pc-button[aria-pressed=true] { background: var(--color-accent); border-color: var(--color-accent);
-  color: white !important }
+.pc-button[aria-pressed=true] { background: #c2410c; border-color: #c2410c; color: white !important }
 .pc-strip { display: flex; gap: 10px; overflow-x: auto; padding: 4px !important }
 .pc-strip li { position: relative; flex: 0 0 auto; width: 140px }
 .pc-thumb { display: grid; gap: 4px; width: 100%; padding: 4px; border: 2px solid transparent; border-radius: 8px;
@@ -41,13 +40,13 @@ h3.pc-title { font-size: 15px; margin-top: 8px }
   background: rgba(20, 20, 20, .72); color: white; font-size: 17px; line-height: 1; cursor: pointer }
 .pc-answer { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 5fr); gap: 20px; align-items: start }
 .pc-whole img { width: 100% }
-.pc-crops { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 176px), 1fr)); gap: 20px 16px;
+.pc-crops { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 150px), 1fr)); gap: 20px 16px;
   align-items: start }
 .pc-crops figcaption { display: grid; gap: 4px; margin-top: 8px; justify-items: start; font-size: 14px }
 .pc-swatch { display: inline-block; width: 12px; height: 12px; margin-right: 7px }
 .pc code { font-size: 13px; user-select: all; overflow-wrap: anywhere }
-.pc-crops .pc-row { margin-top: 4px }
-.pc-refs { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 12px }
+.pc-crops .pc-row { margin-top: 4px; gap: 6px }
+.pc-refs { display: grid; grid-template-columns: repeat(auto-fill, minmax(136px, 1fr)); gap: 12px }
 .pc-ref { display: grid; gap: 8px; align-content: start; padding: 10px; border: 1px solid var(--border-color-primary);
   border-radius: 8px; background: var(--background-fill-secondary); min-width: 0 }
 .pc-ref img, .pc-gone { width: 100%; height: 112px; object-fit: contain }
