@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) ->
     from procrop.apis.cropping.inputs import find_photos
     from procrop.apis.cropping.plan import plan_jobs, shown
     from procrop.apis.cropping.resume import check_foreign, check_settings, look_into, what_remains
-    from procrop.apis.cropping.run_settings import gallery_of, settings_of
+    from procrop.apis.cropping.run_settings import gallery_is_known, gallery_of, settings_of
 
     out = Path(args.out)
     _complete(args)
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) ->
     remaining = what_remains(earlier, jobs, out)
     if args.dry_run:
         return list_outputs(remaining.todo, len(jobs) - len(remaining.todo), sets, args)
-    if earlier.run is not None and earlier.run["finished"] and not (remaining.todo or remaining.dropped):
+    done = earlier.run is not None and earlier.run["finished"] and not (remaining.todo or remaining.dropped)
+    if done and gallery_is_known(earlier.run["settings"], settings):
         return _tell(out, jobs, earlier.records, len(jobs), [])
     inferencer = inferencer or _open_cropper(args)
     check_sets(inferencer, sets, [job.caption for job in jobs])
