@@ -37,20 +37,21 @@ def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) ->
     from procrop.apis.cropping.crop_sets import check_sets, crop_sets
     from procrop.apis.cropping.dry_run import list_outputs
     from procrop.apis.cropping.inputs import find_photos
+    from procrop.apis.cropping.photo_files import written_folders
     from procrop.apis.cropping.plan import plan_jobs, shown
     from procrop.apis.cropping.resume import check_foreign, check_settings, look_into, what_remains
     from procrop.apis.cropping.run_settings import gallery_is_known, gallery_of, settings_of
 
     out = Path(args.out)
-    _complete(args)
     sets = crop_sets(args)
+    _complete(args)
     earlier = look_into(out, args.on_exists, len(sets))
     settings = settings_of(args, sets)
     check_settings(earlier, settings, out)
     jobs = plan_jobs(find_photos(args.inputs, args.lists), out, earlier.stems)
     jobs, unknown = put_captions(jobs, args.caption, args.captions)
-    if earlier.run is None and args.on_exists != "overwrite" and not args.no_crops:
-        check_foreign(jobs, [one.folder for one in sets], out)
+    if earlier.run is None and args.on_exists != "overwrite":
+        check_foreign(jobs, [one.folder for one in sets], written_folders(args), out)
     remaining = what_remains(earlier, jobs, out)
     if args.dry_run:
         return list_outputs(remaining.todo, len(jobs) - len(remaining.todo), sets, args)
@@ -68,11 +69,7 @@ def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) ->
 
 
 def _complete(args: argparse.Namespace) -> None:
-    """Fill in what options leave to be found out, and refuse those that contradict each other."""
-    if not args.dry_run:
-        from procrop.inference.one_call import find_model
-
-        args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
+    """Refuse options that contradict each other, and fill in what they leave to be found out."""
     if args.sheet is None:
         args.sheet = not args.no_crops
     clashes = [("no_text", name) for name in ("caption", "captions", "text_encoder")]
@@ -81,6 +78,10 @@ def _complete(args: argparse.Namespace) -> None:
         if getattr(args, one) and getattr(args, other) is not None:
             first, second = (f"--{name.replace('_', '-')}" for name in (one, other))
             raise ValueError(f"{first} and {second} contradict each other; leave one of them out")
+    if not args.dry_run:  # last: a model may have to be fetched
+        from procrop.inference.one_call import find_model
+
+        args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
 
 
 def _open_cropper(args: argparse.Namespace) -> "CropInferencer":

@@ -76,7 +76,7 @@ def options_named(ratio: str | None) -> Iterator[None]:
         yield
     except ValueError as error:
         words = re.sub(r"\b(top_k|min_area|max_overlap|k)\b(?=[ =,])", lambda m: _OPTIONS[m[0]], str(error))
-        if ratio is not None and ratio in words and "aspect ratio" in words or "beyond" in words:
+        if ratio is not None and ratio in words and ("aspect ratio" in words or "beyond" in words):
             words = f"--ratio {ratio}: {words}; paths stand before --ratio, or behind another option"
         raise type(error)(words) from error
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from procrop.apis.cropping.csv_table import TABLE, header, rows_of
+from procrop.apis.cropping.naming import stem_of
 from procrop.apis.cropping.photo_files import FOLDERS
-from procrop.apis.cropping.plan import CROPS, CropJob, lies_in, shown
+from procrop.apis.cropping.plan import CropJob, lies_in, shown
 from procrop.apis.cropping.record import RECORD, PhotoRecord, fingerprint_of, read_record
 from procrop.apis.cropping.run_settings import RUN_FILE, differences, read_run
 from procrop.apis.cropping.sheet_rows import SHEET, sheet_pages
@@ -99,19 +100,27 @@ def check_settings(earlier: EarlierRun, settings: dict[str, Any], out: Path) -> 
         )
 
 
-def check_foreign(jobs: Iterable[CropJob], folders: Sequence[str], out: Path) -> None:
-    """Raise a ValueError if a crop of a first run would replace a file that is there already."""
-    crops = out / CROPS
-    there = {
-        path.relative_to(crops).with_suffix("").as_posix() for path in crops.rglob("*") if path.is_file()
-    }
-    for job in jobs if there else ():
-        for folder in folders:
-            if f"{folder}{job.stem}_1" in there:
-                raise ValueError(
-                    f"{shown(crops / folder / job.stem)}_1 is there already and of no earlier run; name another "
-                    "folder, or give --on-exists overwrite to replace it"
-                )
+def check_foreign(jobs: Iterable[CropJob], places: Iterable[str], written: Iterable[str], out: Path) -> None:
+    """Raise a ValueError if a first run would replace a file that is there already.
+
+    Args:
+        jobs: the photos.
+        places: folders of the crop sets.
+        written: those of ``FOLDERS`` that will be written to.
+        out: the output folder.
+    """
+    there: dict[str, Path] = {}
+    for folder in (out / name for name in written):
+        for path in folder.rglob("*"):
+            stem = stem_of(path.relative_to(folder).as_posix())
+            if stem is not None and path.is_file():
+                there[stem] = path
+    found = [there.get(f"{place}{job.stem}") for job in jobs for place in places] if there else []
+    for path in filter(None, found):
+        raise ValueError(
+            f"{shown(path)} is there already and of no earlier run; name another folder, or give --on-exists overwrite "
+            "to replace it"
+        )
 
 
 def what_remains(earlier: EarlierRun, jobs: Sequence[CropJob], out: Path) -> Remaining:

@@ -52,6 +52,7 @@ def album(tmp_path, monkeypatch):
         (["--ratio", "a:b"], "--ratio a:b: 'a:b' is no aspect ratio"),
         (["--ratio", "1:1", "in"], "--ratio in: 'in' is no aspect ratio"),
         (["--ratio", "100:1"], "--ratio 100:1: '100:1' is beyond 20:1"),
+        (["--size", "4000x20"], "error: '4000x20' is beyond 20:1 or 1:20; give a ratio between them\n"),
         (["--ratio", "4:5", "4x5"], "the same ratio twice"),
         (["--ratio", "1:1", "--size", "100x200"], "a size of 100 x 200 is not of the ratio 1:1"),
         (["--subject", "9,9,3,3"], "a subject is a box x1, y1, x2, y2 with x1 < x2"),
@@ -66,6 +67,14 @@ def test_requests_that_cannot_be_met_are_told_before_anything_is_written(album, 
     assert run("in", "--out", "out", *options) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1 and not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [["--ratio", "a:b"], ["--lossless", "--quality", 90], ["--no-text", "--caption", "a"]]
+)
+def test_no_model_is_fetched_for_what_cannot_be_met(album, monkeypatch, options):
+    monkeypatch.setattr("procrop.model_zoo.resolve_model", lambda *_: pytest.fail("a model was asked for"))
+    assert run("in", "--out", "out", *options) == 2
 
 
 @pytest.mark.parametrize(
