@@ -22,8 +22,12 @@ LOCK = ".procrop-crop.lock"
 add_arguments = options.add_arguments
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) -> int:
     """Crop the photos; exit code 0, or 1 if some were rejected.
+
+    Args:
+        args: the command line.
+        inferencer: the cropper of these options, where a program that crops many folders has opened it already.
 
     Raises:
         ValueError: arguments that cannot be carried out.
@@ -36,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from procrop.apis.cropping.photo_files import written_folders
     from procrop.apis.cropping.plan import plan_jobs, shown
     from procrop.apis.cropping.resume import check_foreign, check_settings, look_into, what_remains
-    from procrop.apis.cropping.run_settings import gallery_of, settings_of
+    from procrop.apis.cropping.run_settings import gallery_is_known, gallery_of, settings_of
 
     out = Path(args.out)
     sets = crop_sets(args)
@@ -51,9 +55,10 @@ def run(args: argparse.Namespace) -> int:
         check_foreign(remaining.new, [one.folder for one in sets], written_folders(args), out)
     if args.dry_run:
         return list_outputs(remaining.todo, len(jobs) - len(remaining.todo), sets, args)
-    if earlier.run is not None and earlier.run["finished"] and not (remaining.todo or remaining.dropped):
+    done = earlier.run is not None and earlier.run["finished"] and not (remaining.todo or remaining.dropped)
+    if done and gallery_is_known(earlier.run["settings"], settings):
         return _tell(out, jobs, earlier.records, len(jobs), [])
-    inferencer = _open_cropper(args)
+    inferencer = inferencer or _open_cropper(args)
     check_sets(inferencer, sets, [job.caption for job in jobs])
     settings |= gallery_of(inferencer)
     check_settings(earlier, settings, out)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RUN_FILE = "run.json"
 _KIND, _VERSION = "procrop crop", 1
 _CONTENT = ("checkpoint", "gallery", "query-encoder", "text-encoder")  # kept as SHA-256 of what they name
+_GALLERY_NAMED = "gallery-named"  # whether it was, or left to the checkpoint; the same gallery may be both
 
 
 def settings_of(args: argparse.Namespace, sets: Sequence[CropSet]) -> dict[str, Any]:
@@ -55,7 +56,15 @@ def settings_of(args: argparse.Namespace, sets: Sequence[CropSet]) -> dict[str, 
     }
     if args.checkpoint is None or not Path(args.checkpoint).is_file():
         del settings["checkpoint"]  # a dry run may name a model that has not been fetched yet
+    settings[_GALLERY_NAMED] = args.gallery is not None
+    if args.gallery is not None and (Path(args.gallery) / MANIFEST_NAME).is_file():
+        settings["gallery"] = _content(Path(args.gallery) / MANIFEST_NAME)
     return settings
+
+
+def gallery_is_known(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether the gallery of a run is compared with an earlier run's although no model is open."""
+    return "gallery" in now or before.get(_GALLERY_NAMED) == now[_GALLERY_NAMED]
 
 
 def gallery_of(inferencer: "CropInferencer") -> dict[str, Any]:
@@ -105,7 +114,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two runs, in words; what only one of them has does not count."""
     words = []
     for name in now:
-        if name in before and before[name] != now[name]:
+        if name != _GALLERY_NAMED and name in before and before[name] != now[name]:
             values = (
                 "another one" if name in _CONTENT else f"{_told(before[name])} there, {_told(now[name])} here"
             )

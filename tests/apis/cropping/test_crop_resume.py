@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +125,29 @@ def test_another_checkpoint_is_told(tmp_path, monkeypatch, capsys):
     Path("model.pth").write_bytes(b"two")
     assert run(source, "--out", "out") == 2
     assert "other settings (--checkpoint: another one)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "refused"),
+    [("a", "b", True), ("a", None, True), (None, "b", True), ("a", "copy", False), (None, "own", False)],
+)
+def test_another_gallery_is_told_even_if_nothing_is_left_to_do(
+    tmp_path, monkeypatch, capsys, first, then, refused
+):
+    """A folder of another name with the same gallery in it will do; the training's gallery is called "own"."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "copy", "own"):
+        Path(name).mkdir()
+        Path(name, "manifest.json").write_text("a" if name == "copy" else name)
+    used = property(lambda self: SimpleNamespace(gallery=SimpleNamespace(folder=self.made[-1][1] or "own")))
+    monkeypatch.setattr(HalfCropper, "references", used)
+    _album(Path("in"))
+    first, then = ([] if name is None else ["--gallery", name] for name in (first, then))
+    assert run("in", "--out", "out", *first) == 0
+    before = tree(Path("out"))
+    assert run("in", "--out", "out", *then) == (2 if refused else 0)
+    assert ("other settings (--gallery: another one)" in capsys.readouterr().err) == refused
+    assert tree(Path("out")) == before
 
 
 def test_fail_touches_nothing(tmp_path, capsys):
