@@ -13,6 +13,7 @@ from procrop.apis import (
     dataset_command,
     demo_command,
     export_command,
+    gallery_command,
     models_command,
 )
 from procrop.apis.cropping import command as crop_command
@@ -21,6 +22,7 @@ from procrop.apis.cropping import command as crop_command
 _COMMANDS = (
     crop_command,
     demo_command,
+    gallery_command,
     models_command,
     dataset_command,
     cad_command,

@@ -3,19 +3,28 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import procrop
 
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+_WEIGHTS = (".pth", ".pt", ".ckpt")
+
 
 def read_retrieval_config(path: str | os.PathLike) -> dict:
-    """A config file that holds ``retrieval``, as plain values; every key of it is checked.
+    """A config that holds ``retrieval``, as plain values; every key of it is checked.
+
+    Args:
+        path: A config file; or what carries the config of its training: a checkpoint, or the folder of an export.
 
     Raises:
         ValueError: There is no such file, it holds no ``retrieval``, or a key or type in it does not exist.
     """
     from procrop.engine import launch
 
-    cfg = launch.read_config(os.fspath(path), None)
+    cfg = _carried_config(path) or launch.read_config(os.fspath(path), None)
     launch.finish_config(cfg, [])
     values = cfg.to_dict()
     retrieval = values.get("retrieval")
@@ -24,6 +33,22 @@ def read_retrieval_config(path: str | os.PathLike) -> dict:
             f"{path}: holds no `retrieval = dict(backbone=...)`; see configs/_base_/retrieval/efficientnet_lite0.py"
         )
     return values
+
+
+def _carried_config(path: str | os.PathLike) -> "Config | None":
+    """The config inside a checkpoint or an export; None for what is neither."""
+    from procrop.engine import launch
+
+    if Path(path).suffix in _WEIGHTS and Path(path).is_file():
+        return launch.config_in_checkpoint(os.fspath(path), None)
+    if Path(path).is_dir():
+        from mmengine.config import Config
+
+        from procrop.engine.config_text import parse_config_text
+        from procrop.export import ExportFolder
+
+        return Config(parse_config_text(ExportFolder.open(path).settings["config"]))
+    return None
 
 
 def read_encoders(specs: Sequence[str]) -> dict[str, dict]:

@@ -209,7 +209,7 @@ def _needed_next(cfg: Config, dataset: dict) -> str:
     gallery, table, config = references.get("gallery"), references.get("table"), cfg.filename or "CONFIG"
     missing = []
     if gallery and not Path(gallery).is_dir():
-        command = f"python tools/gallery.py build {gallery} --photos DIR --retrieval {config}"
+        command = f"procrop gallery build {gallery} --photos DIR --retrieval {config}"
         missing.append(f"a gallery of reference photos: {command}")
     if table and not Path(table).is_file():
         missing.append(f"its neighbour table: python tools/neighbours.py {config}")

@@ -1,6 +1,7 @@
 """References of a photo that no neighbour table knows: searched in the gallery when they are asked for."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,7 +15,8 @@ from procrop.datasets.transforms.load_references import reference_fields
 from procrop.datasets.transforms.pack import pack_references
 from procrop.inference.crop_request import ReferenceChoice
 from procrop.inference.seen_photo import PhotoRejected
-from procrop.io import sha256_file
+from procrop.io import PHOTO_SUFFIXES, sha256_file
+from procrop.io.manifest import MANIFEST_NAME
 from procrop.retrieval.own_photos import own_photo_ids
 
 if (
@@ -23,8 +25,9 @@ if (
     from procrop.retrieval.backbones.base import Embeddings
     from procrop.retrieval.gallery import Gallery
 
-#: a reference that counts more often is a slip: each copy takes the memory of a reference
-MOST_COPIES = 1000
+
+#: what a reference may weigh: each copy costs as much time and memory as a reference
+MOST_COPIES = 100
 
 
 class GalleryMismatchError(ValueError):
@@ -123,6 +126,10 @@ class LiveReferences:
         """Raise a ValueError if the choice contradicts itself or names a photo that the gallery does not hold."""
         slots = self.k if choice.k is None else choice.k
         check_count(slots)
+        for field in ("pinned", "banned"):
+            if isinstance(getattr(choice, field), str):
+                name = getattr(choice, field)
+                raise ValueError(f"{field} is a tuple of names, got {name!r}; write ({name!r},)")
         for name in (*choice.pinned, *choice.banned, *choice.weights):
             self._id(name)
         if len(choice.pinned) > slots:
@@ -135,7 +142,8 @@ class LiveReferences:
         for name, weight in choice.weights.items():
             if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= MOST_COPIES:
                 raise ValueError(
-                    f"the weight of {name!r} is how often it counts, 0, 1, 2, ... {MOST_COPIES}; got {weight!r}"
+                    f"the weight of {name!r} is how often it counts, a whole number from 0 to {MOST_COPIES}; got "
+                    f"{weight!r}"
                 )
 
     def find(self, query: ReferenceQuery, choice: ReferenceChoice) -> FoundReferences:
@@ -219,6 +227,9 @@ def open_gallery(folder: str | os.PathLike, trained: Mapping[str, Any] | None, c
 
     if not Path(folder).is_dir():
         raise GalleryMismatchError(f"{folder}: no such gallery; {_remedy(folder, checkpoint)}")
+    if not (Path(folder) / MANIFEST_NAME).exists() and _holds_a_photo(Path(folder)):
+        remedy = _remedy(f"{os.fspath(folder).rstrip('/')}_gallery", checkpoint, folder)
+        raise GalleryMismatchError(f"{folder}: a folder of photos, and no gallery of them yet; {remedy}")
     gallery = Gallery.open(folder)
     if not trained:
         return gallery
@@ -234,13 +245,12 @@ def open_gallery(folder: str | os.PathLike, trained: Mapping[str, Any] | None, c
     return gallery
 
 
-def _remedy(folder: str | os.PathLike, checkpoint: str) -> str:
-    # a training leaves its merged config beside its checkpoints
-    beside = [path for path in sorted(Path(checkpoint).parent.glob("*.py")) if _holds_retrieval(path)]
-    config = str(beside[0]) if beside else "CONFIG"
-    text = f"make the right one: python tools/gallery.py build {folder} --photos PHOTOS --retrieval {config}"
-    return text if beside else f"{text}, with CONFIG the config of the training"
+def _remedy(folder: str | os.PathLike, checkpoint: str, photos: str | os.PathLike | None = None) -> str:
+    """The command that makes a gallery for a model: what it was trained with is in its checkpoint."""
+    words = ["procrop", "gallery", "build", folder, "--photos", photos or "PHOTOS", "--retrieval", checkpoint]
+    return f"make the right one: {shlex.join(map(os.fspath, words))}"
 
 
-def _holds_retrieval(path: Path) -> bool:
-    return any(line.startswith("retrieval = ") for line in path.read_text(errors="replace").splitlines())
+def _holds_a_photo(folder: Path) -> bool:
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return any(os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES for name in names)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from procrop.inference.crop_request import CropRequest, ReferenceChoice
 from procrop.inference.crop_result import CropResult
 from procrop.inference.look_ahead import look_ahead
-from procrop.inference.photo_intake import PHOTO_TYPES, Photo, TakenPhoto, numbered_name, take_photo
+from procrop.inference.photo_intake import Photo, TakenPhoto, each_photo, numbered_name, take_photo
 from procrop.inference.seen_photo import PhotoRejected, SeenPhoto
 from procrop.inference.selection import check_request
 
@@ -172,7 +172,7 @@ class PhotoCropper(ABC):
         """
         request = request or CropRequest()
         self.check(request)
-        return self._stream(zip(photos, repeat(request)), images)  # noqa: B905
+        return self._stream(zip(each_photo(photos), repeat(request)), images)  # noqa: B905
 
     def _stream(self, asked: Iterable[tuple[Photo, CropRequest]], images: bool) -> Iterator[CropResult]:
         def take(item: tuple[int, tuple[Photo, CropRequest]]) -> tuple[TakenPhoto | CropResult, CropRequest]:
@@ -212,8 +212,7 @@ class PhotoCropper(ABC):
             ValueError: as for :meth:`check`, or the numbers of photos and captions differ.
         """
         request = _merged(request, top_k, caption)
-        if isinstance(photos, PHOTO_TYPES):
-            photos = [photos]
+        photos = each_photo(photos)
         if captions is None:
             return self.stream(photos, request, images)
         if isinstance(captions, str) or not hasattr(photos, "__len__") or len(captions) != len(photos):

@@ -1,7 +1,9 @@
 """Photos in any form that people have them in, as the array that a cropper takes."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -61,8 +63,25 @@ def take_photo(photo: Photo, path: str | os.PathLike | None = None, name: str | 
             reason = f"a photo in memory is an (H, W, 3) uint8 RGB array, this is {photo.dtype} {photo.shape}"
             raise PhotoRejected(name, reason)
         return TakenPhoto(photo, name, path)
-    raise TypeError(
-        f"a photo is a file, an (H, W, 3) uint8 RGB array or a PIL image, not {type(photo).__name__}"
+    raise _no_photo(photo)
+
+
+def each_photo(photos: Iterable[Photo] | Photo) -> Iterable[Photo]:
+    """The photos of an iterable; one photo is one of one.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(photos, PHOTO_TYPES):
+        return [photos]
+    if isinstance(photos, bytes) or not isinstance(photos, Iterable):
+        raise _no_photo(photos)
+    return photos
+
+
+def _no_photo(thing: Any) -> TypeError:  # noqa: ANN401 (anything but a photo)
+    return TypeError(
+        f"a photo is a file, an (H, W, 3) uint8 RGB array or a PIL image, not {type(thing).__name__}"
     )
 
 

@@ -76,9 +76,11 @@ def resolve_model(
 def _named(name: str | os.PathLike, zoo: ModelZoo | None, what: str) -> ModelEntry:
     text = os.fspath(name)
     zoo = zoo or read_zoo()
-    looks_like_path = os.sep in text or text.endswith(_WEIGHTS_SUFFIXES)
+    # most galleries are folders of one's own, so a name that is no model's is taken for one that is not there
+    looks_like_path = os.sep in text or text.endswith(_WEIGHTS_SUFFIXES) or what == "gallery"
     if looks_like_path and text not in zoo.models:
-        raise ModelZooError(
-            f"{text}: there is no such {what}; name what exists, or a model of `procrop models list`"
-        )
+        remedy = "name what exists, or a model of `procrop models list`"
+        if what == "gallery":
+            remedy += f"; or make it: procrop gallery build {text} --photos PHOTOS --retrieval CHECKPOINT"
+        raise ModelZooError(f"{text}: there is no such {what}; {remedy}")
     return zoo.model(text)

@@ -73,7 +73,7 @@ class Gallery:
             manifest = read_manifest(folder, KIND, VERSION)
         except ManifestError as error:
             raise GalleryError(
-                f"{error} (python tools/gallery.py build {folder} --photos DIR --retrieval CONFIG)"
+                f"{error} (procrop gallery build {folder} --photos DIR --retrieval CONFIG)"
             ) from error
         if expect_fingerprint not in (None, manifest["fingerprint"]):
             raise GalleryError(
@@ -94,7 +94,7 @@ class Gallery:
             raise GalleryError(str(error)) from error
         if verify and (problems := gallery.verify()):
             raise GalleryError(
-                f"{folder}: {len(problems)} problem(s), first: {problems[0]}; repair it with tools/gallery.py build"
+                f"{folder}: {len(problems)} problem(s), first: {problems[0]}; repair it with procrop gallery build"
             )
         return gallery
 

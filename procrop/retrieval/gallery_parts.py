@@ -154,7 +154,7 @@ def _read_part(part: Path) -> dict:
         problems = verify_manifest(part)
     except ManifestError as error:
         raise GalleryError(
-            f"{error} (python tools/gallery.py build {part} --shard I/N, with the arguments it was begun with)"
+            f"{error} (procrop gallery build {part} --shard I/N, with the arguments it was begun with)"
         ) from error
     if problems:
         raise GalleryError(f"{problems[0]}; build this part again: what is intact is kept")

@@ -1,6 +1,6 @@
 """Crops drawn over a photo, and cut out of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -216,21 +216,15 @@ def _draw_label(
     taken: list[tuple[int, int, int, int]],
     size: tuple[int, int],
 ) -> None:
-    """Write a label at the first corner of the crop where it covers no earlier label, else at the last one tried; a
+    """Write a label at the first place of the crop where it covers no earlier label, else at the last one tried; a
     picture that is smaller than the label gets none."""
     font = load_font(round(13 * unit), bold=True)
     pad = round(4 * unit)
     width, height = round(font.getlength(text)) + 2 * pad, round(16 * unit) + pad
     if width > size[0] or height > size[1]:
         return
-    left, top, right, bottom = box
     place = (0, 0, 0, 0)
-    for x, y in (
-        (left, top),
-        (right - width, top),
-        (left, bottom - height),
-        (right - width, bottom - height),
-    ):
+    for x, y in _label_places(box, width, height):
         x, y = max(0, min(x, size[0] - width)), max(0, min(y, size[1] - height))
         place = (x, y, x + width, y + height)
         if not any(_overlap(place, other) for other in taken):
@@ -238,6 +232,14 @@ def _draw_label(
     taken.append(place)
     draw.rectangle((place[0], place[1], place[2] - 1, place[3] - 1), fill=colour, outline="white")
     draw.text(((place[0] + place[2]) / 2, (place[1] + place[3]) / 2), text, "white", font, anchor="mm")
+
+
+def _label_places(box: tuple[int, int, int, int], width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Upper left corners of a label: the corners inside the crop, just outside of it, then down its sides."""
+    left, top, right, bottom = box
+    inside, outside = (top, bottom - height), (top - height, bottom)
+    yield from ((x, y) for y in (*inside, *outside) for x in (left, right - width))
+    yield from ((x, y) for y in range(top, bottom - height, height) for x in (left, right - width))
 
 
 def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:

@@ -48,6 +48,7 @@ def write_explanation_page(
     title: str = "Why these crops",
     note: str = "",
     root: str | os.PathLike | None = None,
+    names: Iterable[str] = (),
 ) -> int:
     """Write the report.
 
@@ -61,31 +62,36 @@ def write_explanation_page(
         title: heading.
         note: a line under it, why no attention is shown for instance.
         root: folder that the photos' names are given below; without it they are names of files.
+        names: what to call the results instead, in their order, where one photo has several.
 
     Returns:
-        How many photos there were, rejected ones included.
+        How many results there were, rejected ones included.
 
     Raises:
         ValueError: a result that is no rejection carries no photo.
     """
-    names: list[tuple[str, bool]] = []
+    listed: list[tuple[str, bool]] = []
+    photos, given = set(), iter(names)
     with atomic_write(path, "w") as file, tempfile.TemporaryFile("w+", encoding="utf-8") as body:
         for number, result in enumerate(results, start=1):
-            name = name_of(result, root)
-            names.append((name, result.rejected is not None))
+            name = next(given, None) or name_of(result, root)
+            photos.add(result.path)
+            listed.append((name, result.rejected is not None))
             body.write(_rejected(result, name, number) if result.rejected else _article(result, name, number))
         said = f"<p>{safe_text(note)}</p>" if note else ""
-        head = dict(title=safe_text(title), style=style_sheet(), count=_count(names), note=said)
-        file.write(_HEAD.format(**head) + _contents(names) + '<main id="photos">\n')
+        head = dict(title=safe_text(title), style=style_sheet(), count=_count(listed, len(photos)), note=said)
+        file.write(_HEAD.format(**head) + _contents(listed) + '<main id="photos">\n')
         body.seek(0)
         shutil.copyfileobj(body, file)
         file.write("</main></body></html>\n")
-    return len(names)
+    return len(listed)
 
 
-def _count(names: list[tuple[str, bool]]) -> str:
+def _count(names: list[tuple[str, bool]], photos: int) -> str:
     rejected = sum(gone for _, gone in names)
-    text = f"{len(names)} photo{'s' * (len(names) != 1)}"
+    text = f"{photos} photo{'s' * (photos != 1)}"
+    if photos < len(names):
+        text += f", {len(names)} sets of crops"
     return text + (f", {rejected} of them rejected" if rejected else "")
 
 
@@ -100,7 +106,7 @@ def _contents(names: list[tuple[str, bool]]) -> str:
     ]
     opened = " open" if len(names) <= _OPEN else ""
     return (
-        f'<nav aria-label="photos"><details{opened}><summary>{len(names)} photos</summary>'
+        f'<nav aria-label="photos"><details{opened}><summary>contents</summary>'
         f"<ol>\n{''.join(items)}</ol></details></nav>\n"
     )
 

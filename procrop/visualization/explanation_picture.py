@@ -38,7 +38,9 @@ BAR = (190, 14)  # length of a full bar, height
 _MOST = 12  # references shown one by one
 
 
-def draw_explanation(result: "CropResult", rank: int = 0, note: str = "") -> Image.Image:
+def draw_explanation(
+    result: "CropResult", rank: int = 0, note: str = "", name: str | None = None
+) -> Image.Image:
     """Draw a crop with everything that it was made after.
 
     Left, the photo with the frames of all crops, the crop itself, and where its attention went. Right, the references
@@ -48,6 +50,7 @@ def draw_explanation(result: "CropResult", rank: int = 0, note: str = "") -> Ima
         result: what the cropper said; its ``image`` is needed, its ``attention`` is shown where it has one.
         rank: which crop, from 0.
         note: a line of your own in the header, why no attention is shown for instance.
+        name: what to call the photo; by default as its file is called.
 
     Returns:
         An RGB image of 1240 pixels' width, as high as it needs to be.
@@ -58,7 +61,7 @@ def draw_explanation(result: "CropResult", rank: int = 0, note: str = "") -> Ima
     check_explainable(result)
     if not 0 <= rank < len(result.boxes):
         raise ValueError(f"{result.path}: has {len(result.boxes)} crops, so there is none of rank {rank}")
-    header, left = _draw_header(result, note), _draw_left(result, rank)
+    header, left = _draw_header(result, name or name_of(result), note), _draw_left(result, rank)
     right = _draw_table(explained_references(result), rank)
     canvas = Image.new("RGB", (WIDTH, header.height + max(left.height, right.height) + MARGIN), PAPER)
     canvas.paste(header, (0, 0))
@@ -67,7 +70,7 @@ def draw_explanation(result: "CropResult", rank: int = 0, note: str = "") -> Ima
     return canvas
 
 
-def _draw_header(result: "CropResult", note: str) -> Image.Image:
+def _draw_header(result: "CropResult", name: str, note: str) -> Image.Image:
     room = WIDTH - 2 * MARGIN
     said = None
     if result.caption is not None:
@@ -76,7 +79,7 @@ def _draw_header(result: "CropResult", note: str) -> Image.Image:
     draw, bold, font = ImageDraw.Draw(canvas), load_font(20, bold=True), load_font(14)
     detail = f"{result.image.shape[1]} × {result.image.shape[0]}"
     detail = fit_text(" · ".join([detail, note] if note else [detail]), font, room * 0.6)
-    title = fit_text(name_of(result), bold, room - font.getlength(detail) - 18)
+    title = fit_text(name, bold, room - font.getlength(detail) - 18)
     draw.text((MARGIN, 34), title, INK, bold, anchor="lm")
     draw.text((MARGIN + bold.getlength(title) + 18, 36), detail, GREY, font, anchor="lm")
     if said is not None:

@@ -76,7 +76,7 @@ def test_shared_options_have_the_same_words_everywhere():
     for words, parser in COMMANDS.items():
         for action in parser._actions:
             for option in set(action.option_strings) & set(SHARED):
-                told[option][" ".join(words)] = (action.metavar, action.help)
+                told[option][" ".join(words)] = (action.metavar, action.help.split(" (default")[0])
     assert {"--seed", "--replace"} <= set(told)
     assert {option: said for option, said in told.items() if len(set(said.values())) > 1} == {}
 

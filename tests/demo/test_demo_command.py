@@ -90,9 +90,7 @@ def test_a_gallery_of_another_encoder_is_refused_with_the_command_that_makes_one
     assert run("--checkpoint", demo_model, *arguments) == 2
     said = capsys.readouterr().err
     assert (
-        "made by another encoder" in said
-        and f"tools/gallery.py build {other} --photos" in said
-        and not served
+        "made by another encoder" in said and f"procrop gallery build {other} --photos" in said and not served
     )
 
 

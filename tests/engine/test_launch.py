@@ -79,7 +79,7 @@ def test_missing_dataset_stops_early(tmp_path):
     for words in (
         "images/train",
         "make quickstart",
-        "tools/gallery.py build data/ava/gallery_index --photos DIR --retrieval configs/procrop_gaicv2.py",
+        "procrop gallery build data/ava/gallery_index --photos DIR --retrieval configs/procrop_gaicv2.py",
         "tools/neighbours.py configs/procrop_gaicv2.py",
     ):
         assert words in done.stderr

@@ -167,3 +167,10 @@ def test_the_papers_model_is_exported(config, tmp_path, gallery, untrained, monk
     )
     done = export_cropper(untrained(CONFIGS / config, gallery, tmp_path / "model.pth"), tmp_path / "onnx")
     assert done.difference < 1e-4
+
+
+def test_an_export_names_the_encoder_of_galleries_for_it(exported):
+    from procrop.apis.retrieval_config import read_retrieval_config
+
+    checkpoint, folder = exported
+    assert read_retrieval_config(folder)["retrieval"] == read_retrieval_config(checkpoint)["retrieval"]

@@ -198,10 +198,20 @@ def test_a_gallery_of_another_encoder_is_refused_with_the_remedy(tmp_path, galle
     path = write_checkpoint(tmp_path, **_trained_with(gallery, fingerprint="0" * 64))
     with pytest.raises(GalleryMismatchError, match="another encoder") as refusal:
         CropInferencer(path, device="cpu")
-    assert f"python tools/gallery.py build {gallery.folder}" in str(refusal.value)
-    (tmp_path / "my_config.py").write_text("retrieval = dict()\n")
-    with pytest.raises(GalleryMismatchError, match="--retrieval .*my_config.py"):
-        CropInferencer(path, device="cpu")
+    command = f"procrop gallery build {gallery.folder} --photos PHOTOS --retrieval {path}"
+    assert command in str(refusal.value)
+
+
+def test_a_folder_of_photos_is_no_gallery_and_the_remedy_makes_one_beside_it(tmp_path, gallery):
+    path = write_checkpoint(tmp_path, **_trained_with(gallery))
+    album = tmp_path / "my album"
+    draw = album / "below" / "a.JPG"
+    draw.parent.mkdir(parents=True)
+    draw.touch()
+    with pytest.raises(GalleryMismatchError, match="a folder of photos, and no gallery") as refusal:
+        CropInferencer(path, gallery=album, device="cpu")
+    command = f"procrop gallery build '{album}_gallery' --photos '{album}' --retrieval {path}"
+    assert str(refusal.value).endswith(command)
 
 
 def test_tokens_of_another_shape_are_refused(tmp_path, gallery):
@@ -213,5 +223,5 @@ def test_tokens_of_another_shape_are_refused(tmp_path, gallery):
 
 def test_a_missing_gallery_is_named_with_the_remedy(tmp_path, gallery):
     path = write_checkpoint(tmp_path, **_trained_with(gallery))
-    with pytest.raises(GalleryMismatchError, match="nowhere: no such gallery.*tools/gallery.py build"):
+    with pytest.raises(GalleryMismatchError, match="nowhere: no such gallery.*procrop gallery build nowhere"):
         CropInferencer(path, gallery="nowhere", device="cpu")

@@ -164,6 +164,10 @@ def test_results_without_their_photos(cropper, path):
         kept.cut(3)
 
 
+def test_one_photo_is_a_stream_of_one(cropper, path):
+    assert [result.path for result in cropper.stream(str(path))] == [str(path)]
+
+
 def test_captions_of_a_stream_need_a_list(cropper, path):
     with pytest.raises(ValueError, match="captions is a list"):
         cropper((p for p in [path]), captions=[None])

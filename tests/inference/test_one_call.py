@@ -82,6 +82,12 @@ def test_a_model_that_is_not_there_is_named(photo):
         crop(photo, checkpoint="gone.pth")
 
 
+@pytest.mark.parametrize("thing", [None, 5, b"a.jpg"])
+def test_what_is_no_photo_is_told(checkpoint, thing):
+    with pytest.raises(TypeError, match=f"a photo is a file, .* not {type(thing).__name__}"):
+        crop(thing, checkpoint=checkpoint)
+
+
 def test_a_misspelt_argument_is_told(checkpoint, photo):
     with pytest.raises(TypeError, match=r"no argument 'min_aera'; did you mean min_area\?"):
         crop(photo, checkpoint=checkpoint, min_aera=0.5)

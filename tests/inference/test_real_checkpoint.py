@@ -1,6 +1,7 @@
 """From a checkpoint of the real model, random weights, to crops."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,21 @@ def test_procrop_with_references(tmp_path, photos, gallery, untrained):
     assert lines["wide"]["size"] == [300, 200] and lines["tall"]["size"] == [150, 260]
     assert not {ref["name"] for ref in lines["own"]["references"]} & {"p02.png", "p03.png"}
     assert len(list((out / "crops").iterdir())) == 25
+
+
+def test_a_gallery_of_a_photographers_folder_is_made_as_the_message_says(
+    tmp_path, photos, gallery, untrained, capsys
+):
+    """All it takes is the checkpoint: no config file, no script of the sources."""
+    checkpoint = untrained(ROOT / "configs/procrop_toy.py", gallery, tmp_path / "model.pth")
+    words = ["crop", str(photos), "--checkpoint", str(checkpoint), "--device", "cpu", "--no-sheet"]
+    assert main([*words, "--out", str(tmp_path / "out"), "--gallery", str(photos)]) == 2
+    message = capsys.readouterr().err.strip()
+    command = shlex.split(message.partition("make the right one: ")[2])
+    assert command[0] == "procrop" and main(command[1:]) == 0
+    assert main([*words, "--out", str(tmp_path / "out"), "--gallery", f"{photos}_gallery"]) == 0
+    line = json.loads((tmp_path / "out" / "crops.jsonl").read_text().splitlines()[0])
+    assert len(line["references"]) == 3  # the four photos, but for the photo itself
 
 
 def test_the_command_with_ratios_chosen_references_and_explanations(tmp_path, photos, gallery, untrained):

@@ -109,7 +109,9 @@ def test_the_photo_is_recognised_after_its_file_is_gone(cropper, gallery, tmp_pa
         (dict(k=2.5), "got 2.5"),
         (dict(weights={"p01.png": 0.5}), "weight of 'p01.png' is how often it counts.*got 0.5"),
         (dict(weights={"p01.png": -1}), "got -1"),
-        (dict(weights={"p01.png": 10**9}), r"0, 1, 2, \.\.\. 1000; got 1000000000"),
+        (dict(weights={"p01.png": 101}), "a whole number from 0 to 100; got 101"),
+        (dict(pinned="p01.png"), r"pinned is a tuple of names, got 'p01.png'; write \('p01.png',\)"),
+        (dict(banned="p01.png"), "banned is a tuple of names"),
     ],
 )
 def test_choices_that_cannot_be_are_told_before_any_photo(cropper, choice, message):

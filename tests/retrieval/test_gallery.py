@@ -263,5 +263,5 @@ def test_what_is_no_finished_gallery_is_refused(gallery, what):
         manifest.write_text(text.replace('"version": 2', '"version": 0'))
     else:
         manifest.write_text(text.replace('"kind": "gallery"', '"kind": "cad"'))
-    with pytest.raises(GalleryError, match="tools/gallery.py build"):
+    with pytest.raises(GalleryError, match="procrop gallery build"):
         Gallery.open(gallery.folder)

@@ -74,7 +74,7 @@ def test_bad_arguments_are_refused(root, tmp_path, capsys, arguments, message):
 
 def test_a_gallery_that_is_not_there(tmp_path, capsys):
     assert tool.main([str(tmp_path / "none"), "--out", str(tmp_path / "f.safetensors")]) == 2
-    assert "tools/gallery.py build" in capsys.readouterr().err
+    assert "procrop gallery build" in capsys.readouterr().err
 
 
 def test_neighbours_are_found_with_it(root, tmp_path, capsys, monkeypatch):

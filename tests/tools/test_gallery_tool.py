@@ -16,6 +16,8 @@ sys.path += [str(ROOT / "tools"), str(ROOT / "tests" / "retrieval")]
 import gallery as gallery_tool  # noqa: E402
 import neighbours as neighbours_tool  # noqa: E402
 
+from procrop.apis.shared_build import local_device  # noqa: E402
+
 RETRIEVAL = """
 custom_imports = dict(imports=["colour_backbone"])
 retrieval = dict(backbone=dict(type="ColourBackbone"), key_transform=dict(type="Normalise"))
@@ -254,7 +256,7 @@ def test_processes_of_torchrun_share_the_work(work, monkeypatch, capsys):
     assert build(work, *arguments) == 0 and "8 photos" in capsys.readouterr().out
     assert (work / "g" / "manifest.json").read_bytes() == whole
     assert build(work, *arguments, "--shard", "0/2") == 2
-    assert gallery_tool.local_device("cuda") == "cuda:1" and gallery_tool.local_device("cpu") == "cpu"
+    assert local_device("cuda") == "cuda:1" and local_device("cpu") == "cpu"
 
 
 @pytest.mark.slow
@@ -317,7 +319,7 @@ def test_neighbours_of_all_splits_share_a_table(work, capsys):
 def test_neighbours_says_what_is_missing(work, capsys):
     config = write_config(work)
     assert neighbours_tool.main([config]) == 2
-    assert "tools/gallery.py build" in capsys.readouterr().err
+    assert "procrop gallery build" in capsys.readouterr().err
     build(work, "--photos", work / "photos")
     assert neighbours_tool.main([config, "--k", "2"]) == 2
     assert "--k 2 is less than the 3" in capsys.readouterr().err

@@ -75,11 +75,14 @@ def test_drawing_scales_boxes_with_the_photo():
     assert np.abs(coloured.max(axis=0) - [179, 269]).max() <= 2
 
 
-def test_labels_do_not_cover_each_other():
+@pytest.mark.parametrize(
+    ("box", "crops"), [((20, 20, 340, 220), 3), ((150, 80, 205, 190), 6), ((300, 90, 360, 190), 6)]
+)
+def test_labels_do_not_cover_each_other(box, crops):
+    """Nor where crops are one, and as narrow as a label, in the middle or at the edge of the photo."""
     photo = np.full((240, 360, 3), 128, dtype=np.uint8)
-    boxes = np.array([[20, 20, 340, 220]] * 3)
-    drawn = draw_crops(photo, boxes, np.array([0.9, 0.8, 0.7]))
-    areas = [int((drawn == rank_colour(rank)).all(axis=2).sum()) for rank in range(3)]
+    drawn = draw_crops(photo, np.array([box] * crops), np.linspace(0.9, 0.4, crops))
+    areas = [int((drawn == rank_colour(rank)).all(axis=2).sum()) for rank in range(crops)]
     assert min(areas) > 300  # a label alone is some 60 x 20 pixels, mostly of its colour
 
 

@@ -70,6 +70,8 @@ def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) ->
 
 def _complete(args: argparse.Namespace) -> None:
     """Refuse options that contradict each other, and fill in what they leave to be found out."""
+    if not args.out:
+        raise ValueError("--out is empty; name a folder")
     if args.sheet is None:
         args.sheet = not args.no_crops
     clashes = [("no_text", name) for name in ("caption", "captions", "text_encoder")]
@@ -78,6 +80,9 @@ def _complete(args: argparse.Namespace) -> None:
         if getattr(args, one) and getattr(args, other) is not None:
             first, second = (f"--{name.replace('_', '-')}" for name in (one, other))
             raise ValueError(f"{first} and {second} contradict each other; leave one of them out")
+    for name, formats in (("lossless", ("keep", "jpeg")), ("quality", ("keep", "jpeg", "webp"))):
+        if getattr(args, name) and args.format not in formats:
+            raise ValueError(f"--format {args.format} has no --{name}; leave one of them out")
     if not args.dry_run:  # last: a model may have to be fetched
         from procrop.inference.one_call import find_model
 

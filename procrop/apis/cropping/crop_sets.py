@@ -42,7 +42,13 @@ def crop_sets(args: argparse.Namespace) -> list[CropSet]:
     """
     from procrop.inference.selection import check_request
 
-    weights = dict(args.weight)
+    weights = {}
+    for name, weight in args.weight:
+        if name in weights:
+            raise ValueError(
+                f"--weight {name}={weight}: it has the weight {weights[name]} already; leave one out"
+            )
+        weights[name] = weight
     references = ReferenceChoice(pinned=tuple(args.pin), banned=tuple(args.ban), weights=weights)
     ratios = args.ratio or [None]
     folders = [_folder(ratio) for ratio in ratios] if len(ratios) > 1 else [""]
@@ -53,7 +59,7 @@ def crop_sets(args: argparse.Namespace) -> list[CropSet]:
         request = CropRequest(
             args.top_k, ratio, args.size, args.min_area, args.diverse, args.subject, references, args.caption
         )
-        with options_named(ratio):
+        with options_named(ratio, args.size):
             check_request(request)
         sets.append(CropSet(request, folder))
     return sets
@@ -70,14 +76,17 @@ def check_sets(inferencer: "CropInferencer", sets: Sequence[CropSet], captions: 
 
 
 @contextmanager
-def options_named(ratio: str | None) -> Iterator[None]:
+def options_named(ratio: str | None, size: tuple[int, int] | None = None) -> Iterator[None]:
     """Call things in messages as the command line does."""
     try:
         yield
     except ValueError as error:
         words = re.sub(r"\b(top_k|min_area|max_overlap|k)\b(?=[ =,])", lambda m: _OPTIONS[m[0]], str(error))
-        if ratio is not None and ratio in words and ("aspect ratio" in words or "beyond" in words):
-            words = f"--ratio {ratio}: {words}; paths stand before --ratio, or behind another option"
+        if "aspect ratio" in words or "beyond" in words:
+            if ratio is not None and ratio in words:
+                words = f"--ratio {ratio}: {words}; paths stand before --ratio, or behind another option"
+            elif size is not None:
+                words = f"--size {size[0]}x{size[1]}: {words}"
         raise type(error)(words) from error
 
 

@@ -63,6 +63,8 @@ def find_photos(words: Sequence[str], lists: Sequence[str] = ()) -> list[FoundPh
 
 def _all(words: Sequence[str], lists: Sequence[str]) -> Iterator[FoundPhoto]:
     for word in words:
+        if not word:
+            raise ValueError("one of the paths is empty; a variable of the shell that is not set, perhaps?")
         if word == _STDIN:
             yield from _of_list(word)
         elif word.startswith("@") and not os.path.lexists(word):

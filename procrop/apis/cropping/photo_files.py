@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from procrop.apis.cropping.crop_sets import CropSet
 from procrop.apis.cropping.plan import CROPS, CropJob
-from procrop.apis.cropping.record import Line, PhotoRecord, fingerprint_of, rejected_line
+from procrop.apis.cropping.record import Line, PhotoRecord, fingerprint_of, rejected_line, title_of
 from procrop.apis.cropping.recorded_result import attention_line, result_of
 from procrop.apis.cropping.sheet_rows import SheetRows
 
@@ -172,7 +172,7 @@ class PhotoFiles:
             drawn = draw_before_after(result.image, result.boxes[0])
             pictures["before_after"] = self._save(drawn, f"{BEFORE_AFTER}/{place}_1.jpg")
         if self.args.explain:
-            drawn = draw_explanation(result, note=self.note)
+            drawn = draw_explanation(result, note=self.note, name=title_of(line))
             pictures["explained"] = self._save(drawn, f"{EXPLAINED}/{place}_explained.png")
 
     def _save(self, picture: "Image.Image", name: str) -> str:

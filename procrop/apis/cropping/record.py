@@ -112,6 +112,12 @@ def _parsed(text: bytes) -> Line | None:
         return None
 
 
+def title_of(line: Line) -> str:
+    """What a line is called in pictures: the photo's place or name, and the ratio."""
+    title = line["stem"] if "/" in line["stem"] else Path(line["path"]).name
+    return title if line["ratio"] is None else f"{title}  {line['ratio']}"
+
+
 def rejected_line(path: str, reason: str) -> Line:
     """A line of a photo without crops, as :meth:`CropResult.to_dict` gives it."""
     return {"path": path, "rejected": reason}

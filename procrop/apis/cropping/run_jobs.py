@@ -13,7 +13,7 @@ from procrop.apis.cropping.crop_sets import CropSet
 from procrop.apis.cropping.csv_table import TABLE, rows_of
 from procrop.apis.cropping.photo_files import AnsweredPhoto, PhotoFiles, WrittenPhoto
 from procrop.apis.cropping.plan import CropJob
-from procrop.apis.cropping.record import RECORD, PhotoRecord, fingerprint_of
+from procrop.apis.cropping.record import RECORD, PhotoRecord, fingerprint_of, title_of
 from procrop.apis.cropping.recorded_result import result_of
 from procrop.apis.cropping.resume import EXPLAINED_PAGE, Remaining, tidy
 from procrop.apis.cropping.sheet_rows import SHEET, SheetRows, finished_pages, read_again
@@ -166,4 +166,5 @@ def _write_explanations(records: Sequence[PhotoRecord], out: Path, note: str) ->
                     line = {**line, "rejected": "the photo cannot be read any more"}
                 yield result_of(line, photo)
 
-    write_explanation_page(results(), out / EXPLAINED_PAGE, note=note)
+    names = [title_of(line) for record in records for line in record.lines]
+    write_explanation_page(results(), out / EXPLAINED_PAGE, note=note, names=names)

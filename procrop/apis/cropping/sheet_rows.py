@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procrop.apis.cropping.record import Line, PhotoRecord
+from procrop.apis.cropping.record import Line, PhotoRecord, title_of
 from procrop.apis.cropping.recorded_result import result_of
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ class SheetRows:
         """Draw the row of a line; ``photo`` is (H, W, 3) uint8 RGB, upright, or None where there is none."""
         from procrop.visualization import SheetRow
 
-        title = line["stem"] if "/" in line["stem"] else Path(line["path"]).name
-        if line["ratio"] is not None:
-            title += f"  {line['ratio']}"
+        title = title_of(line)
         if "rejected" in line:
             return self.sheet.draw(SheetRow(title, note=line["rejected"]))
         if photo is None:

@@ -63,7 +63,7 @@ def _check_retrieval(trained: dict[str, Any], present: dict[str, Any]) -> None:
             f"The checkpoint was trained with references of the encoder {trained['fingerprint'][:12]} "
             f"(tokens {trained['token_shape']}), but the gallery of the data was made by "
             f"{present['fingerprint'][:12]} (tokens {present['token_shape']}). Build a gallery with the "
-            "retrieval config of the checkpoint: python tools/gallery.py build OUT --photos DIR --retrieval CONFIG"
+            "retrieval config of the checkpoint: procrop gallery build OUT --photos DIR --retrieval CONFIG"
         )
 
 

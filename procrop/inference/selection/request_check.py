@@ -1,6 +1,7 @@
 """What can be wrong with a request, told before any photo is read."""
 
 import math
+from numbers import Integral, Real
 
 from procrop.inference.crop_request import CropRequest
 
@@ -41,12 +42,14 @@ def check_request(request: CropRequest) -> None:
     Raises:
         ValueError: A value cannot be used; the message says what can.
     """
-    if request.top_k != int(request.top_k) or request.top_k < 1:
-        raise ValueError(f"top_k must be a whole number of at least 1, got {request.top_k}")
+    if isinstance(request.top_k, bool) or not isinstance(request.top_k, Integral) or request.top_k < 1:
+        raise ValueError(f"top_k must be a whole number of at least 1, got {request.top_k!r}")
     for name in ("min_area", "max_overlap"):
         share = getattr(request, name)
-        if not (name == "max_overlap" and share is None) and not 0 <= share <= 1:
-            raise ValueError(f"{name} is a share in [0, 1], got {share}")
+        if name == "max_overlap" and share is None:
+            continue
+        if not isinstance(share, Real) or not 0 <= share <= 1:
+            raise ValueError(f"{name} is a share in [0, 1], got {share!r}")
     original = isinstance(request.ratio, str) and request.ratio.strip().lower() == "original"
     if original and request.size is not None:
         raise ValueError("the ratio 'original' is that of each photo, and a size has its own; leave one out")

@@ -61,6 +61,10 @@ def album(tmp_path, monkeypatch):
         (["--lossless", "--quality", 90], "--lossless and --quality contradict each other"),
         (["--lossless", "--size", "9x9"], "--lossless and --size contradict each other"),
         (["--list", "none"], "none: the list cannot be read"),
+        (["--size", "5x60000"], "--size 5x60000: '5x60000' is beyond 20:1"),
+        (["--lossless", "--format", "png"], "--format png has no --lossless"),
+        (["--quality", 90, "--format", "tiff"], "--format tiff has no --quality"),
+        (["--weight", "a=2", "--weight", "a=3"], "--weight a=3: it has the weight 2 already"),
     ],
 )
 def test_requests_that_cannot_be_met_are_told_before_anything_is_written(album, capsys, options, message):
@@ -75,6 +79,19 @@ def test_requests_that_cannot_be_met_are_told_before_anything_is_written(album, 
 def test_no_model_is_fetched_for_what_cannot_be_met(album, monkeypatch, options):
     monkeypatch.setattr("procrop.model_zoo.resolve_model", lambda *_: pytest.fail("a model was asked for"))
     assert run("in", "--out", "out", *options) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["in", "--out", ""], "--out is empty; name a folder"),
+        (["in", "", "--out", "out"], "one of the paths is empty"),
+    ],
+)
+def test_an_empty_name_is_not_the_working_folder(album, capsys, words, message):
+    before = tree(album)
+    assert run(*words) == 2
+    assert message in capsys.readouterr().err and tree(album) == before
 
 
 @pytest.mark.parametrize(

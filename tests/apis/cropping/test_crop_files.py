@@ -1,6 +1,7 @@
 """What is written of each photo: formats, ratios, pictures, the table."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +202,14 @@ def test_explanations_hold_the_attention_and_survive_a_second_run(attentive):
     assert run("in", "--out", "whole", "--explain") == 0
     assert tree(Path("out")) == tree(Path("whole"))
     assert Path("whole/explained.html").read_text().count("<article") == 2
+
+
+def test_explanations_of_several_ratios_and_folders_are_told_apart(attentive):
+    assert run("in", "--out", "out", "--explain", "--ratio", "1:1", "4:5") == 0
+    page = Path("out/explained.html").read_text()
+    titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
+    assert titles == ["a.png  1:1", "a.png  4:5", "sub/b  1:1", "sub/b  4:5"]
+    assert "2 photos, 4 sets of crops. The share" in page
 
 
 def test_a_model_without_attention_says_why(monkeypatch):

@@ -11,6 +11,9 @@ from procrop.inference.selection import check_request, select_crops, wanted_rati
     [
         (dict(top_k=0), "top_k must be a whole number of at least 1, got 0"),
         (dict(top_k=1.5), "top_k must be a whole number"),
+        (dict(top_k=2.0), "top_k must be a whole number of at least 1, got 2.0"),
+        (dict(top_k="2"), "top_k must be a whole number of at least 1, got '2'"),
+        (dict(min_area="0.5"), r"min_area is a share in \[0, 1\], got '0.5'"),
         (dict(min_area=-0.1), r"min_area is a share in \[0, 1\], got -0.1"),
         (dict(min_area=25), r"min_area is a share in \[0, 1\], got 25"),
         (dict(min_area=float("nan")), "min_area is a share"),
