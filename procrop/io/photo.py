@@ -7,6 +7,7 @@ import math
 import os
 import stat
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from .tag_directory import claims_too_much
 
 _LOGGER = logging.getLogger(__name__)
+# what Pillow says of metadata that it passes over names no file, and the pixels are read all the same
+_SAID = "(Possibly )?corrupt EXIF data|Metadata Warning|Truncated File Read|Palette images with Transparency"
+warnings.filterwarnings("ignore", _SAID, UserWarning, "PIL")
 
 # suffixes that list_photos takes for photos, lower case
 PHOTO_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -142,7 +146,7 @@ def list_photos(root: str | os.PathLike, required: bool = True) -> list[Path]:
     """All photos below a folder, recognised by suffix in either case, sorted by path.
 
     Every folder is entered once, so a link that leads back up does no harm. A link to a missing file is
-    listed: it fails with its name when it is read.
+    listed: it fails with its name when it is read. The ``._`` files of macOS are no photos.
 
     Args:
         root: the folder.
@@ -179,6 +183,10 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
     for entry in sorted(entries, key=Path.is_symlink):
         if entry.is_dir():
             yield from _walk(entry, seen)
+        elif entry.name.startswith(
+            "._"
+        ):  # macOS keeps a file's attributes so on other file systems: no picture
+            continue
         elif entry.suffix.lower() in PHOTO_SUFFIXES and (entry.is_file() or entry.is_symlink()):
             yield entry
 

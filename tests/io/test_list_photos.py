@@ -18,6 +18,13 @@ def test_list_photos_is_recursive_sorted_and_by_suffix(tmp_path):
     assert all(suffix == suffix.lower() for suffix in PHOTO_SUFFIXES)
 
 
+def test_files_that_macos_adds_are_no_photos(tmp_path):
+    for name in ("a.jpg", "._a.jpg", "sub/._b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert list_photos(tmp_path) == [tmp_path / "a.jpg"]
+
+
 def test_list_photos_survives_link_loops(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.jpg").touch()

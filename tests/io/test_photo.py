@@ -1,6 +1,8 @@
 """Reading of photos: what every kind of file becomes."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +88,15 @@ def test_invalid_orientation_counts_as_upright(tmp_path, value):
 def test_broken_exif_counts_as_upright(tmp_path, broken):
     Image.fromarray(PICTURE).save(tmp_path / "a.jpg", exif=broken, quality=95)
     assert read_photo(tmp_path / "a.jpg").shape == PICTURE.shape
+
+
+def test_broken_exif_is_no_line_without_a_file_name(tmp_path):
+    cut = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"  # five entries are announced
+    Image.fromarray(PICTURE).save(tmp_path / "a.jpg", exif=cut)
+    code = "import sys; from procrop.io import read_photo; read_photo(sys.argv[1])"
+    command = [sys.executable, "-c", code, tmp_path / "a.jpg"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_cmyk(tmp_path):

@@ -84,9 +84,18 @@ def _complete(args: argparse.Namespace) -> None:
         if getattr(args, name) and args.format not in formats:
             raise ValueError(f"--format {args.format} has no --{name}; leave one of them out")
     if not args.dry_run:  # last: a model may have to be fetched
+        if args.lossless:
+            _check_lossless()
         from procrop.inference.one_call import find_model
 
         args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
+
+
+def _check_lossless() -> None:
+    try:
+        import jpeglib  # noqa: F401 (only whether it is there)
+    except ImportError as error:
+        raise ImportError("--lossless needs jpeglib: pip install 'procrop[lossless]'") from error
 
 
 def _open_cropper(args: argparse.Namespace) -> "CropInferencer":

@@ -33,7 +33,7 @@ def list_outputs(
             suffix_of(job.path)  # every photo's header is looked at, also where the format is given
         except PhotoError as error:
             rejected += 1
-            print(f"rejected: {shown(job.path)}: {error.reason}", file=sys.stderr)
+            print(f"rejected: {shown(job.path)}: {error.reason}; {error.remedy}", file=sys.stderr)
             continue
         for one in () if args.no_crops else sets:
             for rank in range(1, args.top_k + 1):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from procrop.inference.crop_result import CropResult
+    from procrop.io import PhotoError
     from procrop.photofile import SourceFile
 
 OVERLAYS, BEFORE_AFTER, EXPLAINED = "overlays", "before_after", "explained"
@@ -39,12 +40,14 @@ class AnsweredPhoto:
         fingerprint: of its file, before it was read.
         results: one for each crop set.
         photo: (H, W, 3) uint8 RGB, upright; None where it could not be read.
+        fault: why not.
     """
 
     job: CropJob
     fingerprint: str | None
     results: Sequence["CropResult"]
     photo: "np.ndarray | None" = None
+    fault: "PhotoError | None" = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class PhotoFiles:
         except PhotoError as error:
             for name in PhotoRecord(tuple(lines)).files:
                 (self.out / name).unlink(missing_ok=True)
-            gone = rejected_line(str(answered.job.path), error.reason)
+            gone = rejected_line(str(answered.job.path), error)
             lines = [self._named(answered, gone, one) for one in self.sets]
         rows = []
         if self.rows is not None:
@@ -109,6 +112,8 @@ class PhotoFiles:
 
     def _line(self, answered: AnsweredPhoto, result: "CropResult", one: CropSet) -> Line:
         line = result.to_dict()
+        if answered.fault is not None:
+            line = rejected_line(line["path"], answered.fault)
         if self.args.explain and result.rejected is None:
             line["attention"] = attention_line(result)
         return self._named(answered, line, one)

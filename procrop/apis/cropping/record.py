@@ -4,9 +4,12 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from procrop.apis.cropping.plan import place_of, shown
+
+if TYPE_CHECKING:
+    from procrop.io import PhotoError
 
 RECORD = "crops.jsonl"
 Line = dict[str, Any]
@@ -48,10 +51,10 @@ class PhotoRecord:
 
     @property
     def rejections(self) -> list[str]:
-        """Why crops are missing, with the ratio where there are several."""
+        """Why crops are missing, with the remedy, and with the ratio where there are several."""
         several = len({line.get("rejected") for line in self.lines}) > 1
         found = [
-            f"{line['ratio']}: {line['rejected']}" if several else line["rejected"]
+            (f"{line['ratio']}: " if several else "") + "; ".join([line["rejected"], *_remedy(line)])
             for line in self.lines
             if "rejected" in line
         ]
@@ -118,6 +121,10 @@ def title_of(line: Line) -> str:
     return title if line["ratio"] is None else f"{title}  {line['ratio']}"
 
 
-def rejected_line(path: str, reason: str) -> Line:
-    """A line of a photo without crops, as :meth:`CropResult.to_dict` gives it."""
-    return {"path": path, "rejected": reason}
+def _remedy(line: Line) -> list[str]:
+    return [line["remedy"]] if line.get("remedy") else []
+
+
+def rejected_line(path: str, error: "PhotoError") -> Line:
+    """A line of a photo without crops, as :meth:`CropResult.to_dict` gives it, with what can be done about it."""
+    return {"path": path, "rejected": error.reason, "remedy": error.remedy}

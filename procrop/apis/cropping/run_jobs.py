@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from procrop.inference.crop_inferencer import CropInferencer
     from procrop.inference.crop_result import CropResult
+    from procrop.io import PhotoError
 
 _READ_AHEAD = 2  # photos that are decoded before they are needed
 _MOST_WRITERS = 4
@@ -94,12 +95,14 @@ def answer_jobs(
     inferencer: "CropInferencer", jobs: Sequence[CropJob], sets: Sequence[CropSet], attention: bool = False
 ) -> Iterator[AnsweredPhoto]:
     """Embed each photo once and answer all sets from it, in order; the next photos are read meanwhile."""
+    from procrop.inference.crop_result import CropResult
     from procrop.inference.look_ahead import look_ahead
     from procrop.inference.seen_photo import PhotoRejected
 
     for job, fingerprint, photo, fault in look_ahead(jobs, _read, _READ_AHEAD):
         if photo is None:
-            yield AnsweredPhoto(job, fingerprint, [_rejected(job, fault)] * len(sets))
+            rejected = CropResult(os.fspath(job.path), rejected=fault.reason)
+            yield AnsweredPhoto(job, fingerprint, [rejected] * len(sets), fault=fault)
             continue
         try:
             embedding = inferencer.embed(photo, job.path, job.caption)
@@ -111,20 +114,14 @@ def answer_jobs(
         yield AnsweredPhoto(job, fingerprint, results, photo)
 
 
-def _read(job: CropJob) -> tuple[CropJob, str | None, "np.ndarray | None", str]:
+def _read(job: CropJob) -> tuple[CropJob, str | None, "np.ndarray | None", "PhotoError | None"]:
     from procrop.io import PhotoError, read_photo
 
     fingerprint = fingerprint_of(job.path)
     try:
-        return job, fingerprint, read_photo(job.path), ""
+        return job, fingerprint, read_photo(job.path), None
     except PhotoError as error:
-        return job, fingerprint, None, error.reason
-
-
-def _rejected(job: CropJob, reason: str) -> "CropResult":
-    from procrop.inference.crop_result import CropResult
-
-    return CropResult(os.fspath(job.path), rejected=reason)
+        return job, fingerprint, None, error
 
 
 def _sheet(

@@ -76,6 +76,22 @@ def test_requests_that_cannot_be_met_are_told_before_anything_is_written(album, 
     assert message in error and error.count("\n") == 1 and not Path("out").exists()
 
 
+def test_lossless_crops_need_their_package(album, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jpeglib", None)
+    assert run("in", "--out", "out", "--lossless") == 2
+    assert "--lossless needs jpeglib: pip install 'procrop[lossless]'" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_a_rejected_photo_is_told_with_the_remedy(album, capsys):
+    Path("in/c.jpg").touch()
+    for _ in range(2):  # the second run knows it from the record
+        assert run("in", "--out", "out") == 1
+        said = capsys.readouterr().err
+        assert "rejected: in/c.jpg: the file is empty (zero bytes); copy or download it again\n" in said
+    assert read_lines(Path("out"))[2]["rejected"] == "the file is empty (zero bytes)"
+
+
 @pytest.mark.parametrize(
     "options", [["--ratio", "a:b"], ["--lossless", "--quality", 90], ["--no-text", "--caption", "a"]]
 )
