@@ -38,7 +38,7 @@ EXTRAS_REQUIRE = {
     "milvus": ["pymilvus>=2.4", "milvus-lite>=2.4"],
     "elasticsearch": ["elasticsearch>=8.12"],
     "generation": ["diffusers>=0.42,<1", "accelerate>=0.33"],
-    "demo": ["gradio>=5,<7"],
+    "demo": ["gradio>=6.31,<7"],  # components of HTML that upload files and watch their value
     "lossless": ["jpeglib>=1.0"],
     "export": ["onnx>=1.16", "onnxruntime>=1.18"],
     "dev": [

@@ -10,7 +10,7 @@ from PIL import Image
 
 import procrop.model_zoo
 from procrop.apis.cli import main
-from procrop.inference import CropResult, Reference
+from procrop.inference import CropResult, PhotoRejected, Reference
 
 
 class HalfCropper:
@@ -67,22 +67,11 @@ class HalfCropper:
         )
 
 
-class PhotoRejected(ValueError):
-    """As that of procrop.inference, whose module imports torch."""
-
-    def __init__(self, path, reason):
-        self.path, self.reason = path, reason
-
-    def result(self):
-        return CropResult(os.fspath(self.path), rejected=self.reason)
-
-
 def put_in_place(set_module=sys.modules.__setitem__, set_attribute=setattr):
     """Put HalfCropper where the command looks for CropInferencer; files of models need not exist."""
-    for name, held in (("crop_inferencer", HalfCropper), ("seen_photo", PhotoRejected)):
-        module = types.ModuleType(f"procrop.inference.{name}")
-        setattr(module, "CropInferencer" if held is HalfCropper else held.__name__, held)
-        set_module(module.__name__, module)
+    module = types.ModuleType("procrop.inference.crop_inferencer")
+    module.CropInferencer = HalfCropper
+    set_module(module.__name__, module)
     set_attribute(procrop.model_zoo, "resolve_model", lambda checkpoint, gallery: (checkpoint, gallery))
     HalfCropper.made, HalfCropper.embedded = [], []
     HalfCropper.text_options = None

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from procrop.apis.cropping.options import add_model
+
 NAME = "demo"
 HELP = "Open a page on this machine: drop photos, choose ratio and references, take the crops."
 
@@ -14,11 +16,7 @@ HELP = "Open a page on this machine: drop photos, choose ratio and references, t
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     model = parser.add_argument_group("the model")
-    model.add_argument(
-        "--checkpoint",
-        metavar="FILE",
-        help="a trained checkpoint (.pth) (default: the one that PROCROP_CHECKPOINT names)",
-    )
+    add_model(model)
     model.add_argument(
         "--gallery",
         dest="galleries",
@@ -29,16 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: that of the training)",
     )
     model.add_argument("--k", type=int, metavar="K", help="references per photo (default: as in training)")
-    model.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     model.add_argument("--no-text", action="store_true", help="crop as if the model had no text branch")
-    model.add_argument(
-        "--import",
-        dest="modules",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="module of your own components, to be imported first; may be repeated",
-    )
     page = parser.add_argument_group("the page")
     page.add_argument(
         "--host",
@@ -73,9 +62,6 @@ def run(args: argparse.Namespace) -> int:
         ImportError: gradio is not installed.
     """
     galleries = read_galleries(args.galleries)
-    checkpoint = args.checkpoint or os.environ.get("PROCROP_CHECKPOINT")
-    if not checkpoint:
-        raise ValueError("there is no model to crop with: give --checkpoint FILE, or set PROCROP_CHECKPOINT")
     import importlib
     import importlib.util
 
@@ -83,6 +69,11 @@ def run(args: argparse.Namespace) -> int:
         raise ImportError("the page needs gradio; install it with: pip install 'procrop[demo]'")
     for module in args.modules:
         importlib.import_module(module)
+    from procrop.inference.one_call import find_model
+    from procrop.model_zoo import resolve_gallery
+
+    checkpoint, first = find_model(args.checkpoint, next(iter(galleries.values()), None))
+    galleries = {name: resolve_gallery(folder) for name, folder in galleries.items()}
     from procrop.demo import DemoLimits, SessionStore, SharedCropper
     from procrop.demo.server import open_socket, serve
     from procrop.inference import CropInferencer
@@ -91,7 +82,6 @@ def run(args: argparse.Namespace) -> int:
         args.max_upload_mb, args.max_pixels, args.max_photos, args.max_sessions, args.memory_mb
     )
     listener = open_socket(args.host, args.port)
-    first = next(iter(galleries.values()), None)
     text = False if args.no_text else None
     cropper = CropInferencer(checkpoint, first, args.device, args.k, text=text)
     store = SessionStore(SharedCropper(cropper, galleries, limits))

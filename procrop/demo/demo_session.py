@@ -57,6 +57,7 @@ class DemoSession:
         options: what is asked of all photos.
         message: what the last change had to say, or "".
         token: a secret that names the session in addresses of its files.
+        drawn: a place for what draws the session: the last answer that it drew, and what came of it.
     """
 
     def __init__(self, cropper: SharedCropper, folder: Path) -> None:
@@ -69,6 +70,7 @@ class DemoSession:
         self.options = DemoOptions(gallery=first, top_k=min(3, cropper.most_crops))
         self.message = ""
         self.closed = False
+        self.drawn: tuple[tuple[str, int], str] | None = None
         self._choices: dict[str | None, ReferenceChoice] = {}
         self._seen: dict[tuple[str | None, str], str | None] = {}
         self._count = 0
@@ -312,7 +314,7 @@ class DemoSession:
             self.closed = True
             for photo in self.photos.values():
                 self.cropper.forget(self._key(photo))
-            self.photos, self.chosen = {}, None
+            self.photos, self.chosen, self.drawn = {}, None, None
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _begin(self) -> None:

@@ -28,7 +28,7 @@ def draw_panel(session: DemoSession) -> str:
         if session.photos:
             parts.append(_strip(session))
         if result is not None:
-            parts.append(_photo_section(session, result))
+            parts.append(_kept_photo_section(session, result))
         if result is not None and result.rejected is None:
             parts.append(reference_section(session, result))
         if not session.photos:
@@ -80,6 +80,14 @@ def _strip_item(photo: DemoPhoto, chosen: bool) -> str:
         f'data-key="choose {photo.id}" aria-pressed="{str(chosen).lower()}" aria-label="Show {name}" title="{name}">'
         f'{picture}<span class="pc-name">{name}</span></button>{remove}</li>'
     )
+
+
+def _kept_photo_section(session: DemoSession, result: "CropResult") -> str:
+    """The section of the photo, drawn once for each answer: scaling a large photo takes longer than an answer."""
+    key = (session.chosen, session.photos[session.chosen].number)
+    if session.drawn is None or session.drawn[0] != key:
+        session.drawn = key, _photo_section(session, result)
+    return session.drawn[1]
 
 
 def _photo_section(session: DemoSession, result: "CropResult") -> str:

@@ -123,6 +123,8 @@ class OnnxCropper(PhotoCropper):
             GalleryMismatchError: the gallery is missing or was made by another encoder; the one before stays.
             ValueError: the model works without references.
         """
+        if self.settings["references"] is None:
+            raise ValueError(f"{self.checkpoint}: this model works without references; leave the gallery out")
         self.references = self._open_gallery(folder, self.references)
 
     def _open_gallery(

@@ -22,7 +22,7 @@ def find_references(
 ) -> "FoundReferences":
     """The references that a request asks for; ``query`` may have been made for a gallery of another encoder."""
     if query.encoder != references.encoder:  # the gallery was changed for one of another encoder
-        query = references.embed(photo.photo, query.path)
+        query = references.embed(photo.photo, query.path, query.sha256)
     return references.find(query, request.references)
 
 

@@ -14,6 +14,7 @@ from mmengine.structures import InstanceData
 from procrop.datasets.transforms.load_references import reference_fields
 from procrop.datasets.transforms.pack import pack_references
 from procrop.inference.crop_request import ReferenceChoice
+from procrop.inference.seen_photo import PhotoRejected
 from procrop.io import PHOTO_SUFFIXES, sha256_file
 from procrop.io.manifest import MANIFEST_NAME
 from procrop.retrieval.own_photos import own_photo_ids
@@ -102,14 +103,23 @@ class LiveReferences:
             self.gallery.use_query_encoder(query_encoder, device)
         self.encoder = self.gallery.query_encoder.fingerprint
 
-    def embed(self, photo: np.ndarray, path: str | None = None) -> ReferenceQuery:
+    def embed(self, photo: np.ndarray, path: str | None = None, sha256: str | None = None) -> ReferenceQuery:
         """Encode a photo (H, W, 3) uint8 RGB for the search.
 
         Args:
             photo: the photo.
             path: its file, by which it is recognised in galleries.
+            sha256: of that file, where it is known; the file is then not read.
+
+        Raises:
+            PhotoRejected: the file cannot be read any more, so nothing tells whether the gallery holds it.
         """
-        sha256 = None if path is None else sha256_file(path)
+        if path is not None and sha256 is None:
+            try:
+                sha256 = sha256_file(path)
+            except OSError as error:
+                reason = f"the file cannot be read any more ({error.strerror})"
+                raise PhotoRejected(path, reason, photo.shape[1::-1]) from error
         return ReferenceQuery(self.encoder, self.gallery.query_encoder.encode([photo]), path, sha256)
 
     def check(self, choice: ReferenceChoice) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from .tag_directory import claims_too_much
+
 _LOGGER = logging.getLogger(__name__)
 # what Pillow says of metadata that it passes over names no file, and the pixels are read all the same
 _SAID = "(Possibly )?corrupt EXIF data|Metadata Warning|Truncated File Read|Palette images with Transparency"
@@ -140,11 +142,15 @@ def read_photo_size(path: str | os.PathLike) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def list_photos(root: str | os.PathLike) -> list[Path]:
+def list_photos(root: str | os.PathLike, required: bool = True) -> list[Path]:
     """All photos below a folder, recognised by suffix in either case, sorted by path.
 
     Every folder is entered once, so a link that leads back up does no harm. A link to a missing file is
     listed: it fails with its name when it is read. The ``._`` files of macOS are no photos.
+
+    Args:
+        root: the folder.
+        required: whether a folder without a photo is an error.
 
     Raises:
         PhotoError: the folder does not exist, cannot be listed or holds no photo.
@@ -154,7 +160,7 @@ def list_photos(root: str | os.PathLike) -> list[Path]:
         reason = "this is a file, not a folder" if root.exists() else "the folder does not exist"
         raise PhotoError(root, reason, "name a folder of photos")
     photos = sorted(_walk(root, set()))
-    if not photos:
+    if not photos and required:
         suffixes = ", ".join(PHOTO_SUFFIXES)
         raise PhotoError(
             root, "the folder holds no photo", f"put files into it that end in one of {suffixes}"
@@ -265,6 +271,10 @@ def _check_file(path: str | os.PathLike) -> None:
 
 
 def _read_header(path: str | os.PathLike, file: io.BufferedReader) -> Image.Image:
+    if claims_too_much(file):
+        raise PhotoError(
+            path, "its tags claim more bytes than the file has", "save it anew with another program"
+        )
     try:
         return Image.open(file, formats=_formats())
     except UnidentifiedImageError:
@@ -288,6 +298,8 @@ def damaged(path: str | os.PathLike, error: Exception) -> PhotoError:
 
 def orientation_of(image: Image.Image) -> int:
     """EXIF orientation 1 to 8; 1 when there is none, or none that makes sense."""
+    if claims_too_much(image.info.get("exif", b"").removeprefix(b"Exif\0\0")):
+        return 1
     try:
         value = int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # broken EXIF says nothing about the pixels

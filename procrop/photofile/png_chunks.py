@@ -10,7 +10,8 @@ XMP_KEYWORD = b"XML:com.adobe.xmp"
 COLOUR_CHUNKS = (b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI")
 # unsafe to copy by their name, but right as long as depth and colour type stay as they are
 _PIXEL_CHUNKS = (b"sBIT", b"bKGD")
-_REWRITTEN = (b"eXIf", b"tRNS", b"pHYs", b"hIST", b"oFFs", b"pCAL", b"sCAL")
+# rewritten, or true of the whole photo alone: ImageMagick's canvas (caNv, vpAg) would frame the crop with it
+_REWRITTEN = (b"eXIf", b"tRNS", b"pHYs", b"hIST", b"oFFs", b"pCAL", b"sCAL", b"caNv", b"vpAg")
 _REWRITTEN_TEXTS = (XMP_KEYWORD, b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 

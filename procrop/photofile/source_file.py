@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from procrop.io.photo import damaged, opened_photo, orientation_of
+from procrop.io.photo import PhotoError, damaged, opened_photo, orientation_of
 from procrop.photofile.deep_pixels import png_is_deep, read_deep_png, read_deep_tiff, tiff_is_deep
 from procrop.photofile.file_formats import source_format, target_format
 from procrop.photofile.jpeg_facts import JpegFacts
@@ -86,6 +86,9 @@ def read_source(
         data = Path(path).read_bytes()
         try:
             return _decoded(os.fspath(path), source_format(image), target, data, image, photo)
+        except MemoryError:
+            reason = f"{image.width} x {image.height} pixels do not fit into memory"
+            raise PhotoError(path, reason, "scale the photo down") from None
         except Exception as error:  # OSError, SyntaxError, struct.error, ... depending on the format
             raise damaged(path, error) from error
 
@@ -99,7 +102,7 @@ def _decoded(
     if name == "TIFF":
         tiff = (image.tag_v2.get(_COMPRESSION, 1), image.tag_v2.get(_PREDICTOR, 1))
         stored_orientation, deep = image.tag_v2.get(0x0112, 1), tiff_is_deep(image)
-        metadata = read_tiff_metadata(data)
+        metadata = read_tiff_metadata(data, image.info.get("icc_profile"))
     elif name == "JPEG":
         jpeg, deep = JpegFacts.of(image), False
     else:

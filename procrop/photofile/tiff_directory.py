@@ -21,10 +21,13 @@ def read_directory(block: ExifBlock, ifd: int, within: int = 0) -> Directory:
     """The directory at a place of a block, with the EXIF and GPS directories in it.
 
     Raises:
-        ValueError: the directory is broken.
+        ValueError: the directory is broken, or its values have more bytes than the block: they lie over one another.
     """
     directory: Directory = {}
-    for entry in block.entries(ifd):
+    entries = block.entries(ifd)
+    if sum(VALUE_SIZES.get(entry.kind, 1) * entry.count for entry in entries) > len(block.data):
+        raise ValueError("the values of a directory lie over one another")
+    for entry in entries:
         if entry.tag in _NESTED.get(within, ()):
             directory[entry.tag] = read_directory(block, block.number(entry.place + 8), entry.tag)
         elif entry.kind in VALUE_SIZES:

@@ -61,13 +61,18 @@ _STACKS = (
 )  # descriptions that programs write of the layout of their stacks
 
 
-def read_tiff_metadata(tiff: bytes) -> Metadata:
-    """Of a TIFF file's first page."""
+def read_tiff_metadata(tiff: bytes, profile: bytes | None = None) -> Metadata:
+    """Of a TIFF file's first page.
+
+    Args:
+        tiff: the file.
+        profile: its colour profile as Pillow knows it, for files whose directories are not read here.
+    """
     try:
         block = ExifBlock(tiff)
         tags = read_directory(block, block.number(4))
     except (ValueError, struct.error, RecursionError):
-        return Metadata(left_out=("tags of a BigTIFF, or broken ones",))
+        return Metadata(icc=profile, left_out=("tags of a BigTIFF, or broken ones",))
     lost = [f"TIFF tag {tag}" for tag in tags if tag not in _DESCRIPTIVE | _OWN_PLACE | _LAYOUT]
     kept = {tag: value for tag, value in tags.items() if tag in _DESCRIPTIVE}
     if kept.get(_DESCRIPTION, (0, b""))[1].startswith(_STACKS):

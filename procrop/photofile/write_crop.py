@@ -115,12 +115,16 @@ def _check(
     source: str | os.PathLike, target: str | os.PathLike, size: tuple[int, int] | None, quality: int | None
 ) -> None:
     name = os.fspath(target)
-    if size is not None and not all(isinstance(side, Integral) and 0 < side < 65536 for side in size):
+    if size is not None and not (
+        len(size) == 2 and all(isinstance(side, Integral) and 0 < side < 65536 for side in size)
+    ):
         raise ValueError(
             f"{name!r}: size {size} is no (width, height) of 1 to 65535 whole pixels; give such a pair"
         )
-    if quality is not None and not 1 <= quality <= 100:
-        raise ValueError(f"{name!r}: quality {quality} is not between 1 and 100; give such a number or none")
+    if quality is not None and not (isinstance(quality, Integral) and 1 <= quality <= 100):
+        raise ValueError(
+            f"{name!r}: quality {quality} is no whole number of 1 to 100; give such a one or none"
+        )
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
         raise ValueError(f"{name!r} is the photo itself, which is never overwritten; name another file")
 

@@ -1,6 +1,7 @@
 """XMP of a crop: what describes the pixels of the whole photo is corrected or taken out of the packet."""
 
 import re
+from bisect import bisect_right
 
 # properties that describe the whole photo or something appended to its file: panoramas, gain maps, motion photos
 _STALE = rb"GPano|GCamera|GDepth|GImage|Container|GContainer|Item|hdrgm|HDRGainMap|xmpGImg"
@@ -32,5 +33,22 @@ def crop_xmp(packet: bytes, size: tuple[int, int]) -> bytes:
 
 def _without(packet: bytes, name: bytes) -> bytes:
     packet = re.sub(rb"<(%s)(?:\s[^<>]*)?/>" % name, b"", packet)
-    packet = re.sub(rb"<(%s)(?:\s[^<>]*)?>.*?</\1\s*>" % name, b"", packet, flags=re.DOTALL)
+    packet = _without_elements(packet, name)
     return re.sub(rb"\s%s\s*=\s*(?:\"[^\"]*\"|'[^']*')" % name, b"", packet)
+
+
+def _without_elements(packet: bytes, name: bytes) -> bytes:
+    """Without all from a start tag to the first end tag of its name; in one pass, whatever the packet holds."""
+    tags = list(re.finditer(rb"<(/?)(%s)(?:\s[^<>]*)?>" % name, packet))
+    ends: dict[bytes, list[int]] = {}
+    for tag in tags:
+        if tag[1]:
+            ends.setdefault(tag[2], []).append(tag.end())
+    kept, place = [], 0
+    for tag in tags:
+        own = ends.get(tag[2], [])
+        end = bisect_right(own, tag.end())
+        if not tag[1] and tag.start() >= place and end < len(own):
+            kept.append(packet[place : tag.start()])
+            place = own[end]
+    return b"".join([*kept, packet[place:]])

@@ -26,6 +26,8 @@ _HEIGHT = 240  # of every picture in a row; references share it in two lines
 _PHOTO_WIDTH, _CROP_WIDTH, _REFERENCE_WIDTH = 400, 300, 132
 _REFERENCE_COLUMNS, _REFERENCE_GAP = 3, 10
 _MAX_CROPS, _MAX_REFERENCES = 5, 6
+_REFERENCE_PITCH = (_HEIGHT + CAPTION) // 2
+REFERENCE_ROOM = (_REFERENCE_WIDTH, _REFERENCE_PITCH - CAPTION)  # (width, height) in pixels of a reference
 _BELOW_CAPTION = 6  # pixels between a photo's caption and the pictures
 
 
@@ -38,7 +40,8 @@ class SheetRow:
         photo: (H, W, 3) uint8 RGB; None for a photo that was rejected.
         boxes: (n, 4) crops, best first, xyxy in pixels of ``photo``.
         scores: (n,) their scores; None writes none.
-        references: (thumbnail (h, w, 3) uint8 or None when its file is gone, similarity) of each, nearest first.
+        references: (thumbnail (h, w, 3) uint8 or None when its file is gone, similarity) of each, nearest first; a
+            thumbnail is scaled into ``REFERENCE_ROOM``, and one that fits already costs nothing.
         note: a line in place of the pictures, why the photo was rejected; beside pictures, one behind the title.
         subject: (4,) xyxy of what the crops are for, or None.
         caption: what is said of the photo; "" writes that there is no caption, None writes nothing.
@@ -135,12 +138,12 @@ class ContactSheet(PagedSheet):
         references: Sequence[tuple[np.ndarray | None, float]],
         top: int,
     ) -> None:
-        font, pitch = load_font(13), (_HEIGHT + CAPTION) // 2
+        font = load_font(13)
         for number, (thumbnail, score) in enumerate(references[:_MAX_REFERENCES]):
             line, column = divmod(number, _REFERENCE_COLUMNS)
             left = self._reference_left() + column * (_REFERENCE_WIDTH + _REFERENCE_GAP)
-            upper = top + line * pitch
-            _, height = paste_photo(canvas, thumbnail, (left, upper), (_REFERENCE_WIDTH, pitch - CAPTION))
+            upper = top + line * _REFERENCE_PITCH
+            _, height = paste_photo(canvas, thumbnail, (left, upper), REFERENCE_ROOM)
             draw.text((left, upper + height + 13), f"{score:.3f}", INK, font, anchor="lm")
 
     def draw_columns(self, draw: ImageDraw.ImageDraw) -> None:

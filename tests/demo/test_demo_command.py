@@ -97,8 +97,9 @@ def test_a_gallery_of_another_encoder_is_refused_with_the_command_that_makes_one
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "give --checkpoint FILE, or set PROCROP_CHECKPOINT"),
-        (("--checkpoint", "MODEL", "--gallery", "a=b"), "this model works without references"),
+        ((), "set the environment variable PROCROP_CHECKPOINT"),
+        (("--checkpoint", "MODEL", "--gallery", "a=."), "this model works without references"),
+        (("--checkpoint", "MODEL", "--gallery", "a=no/where"), "no/where: there is no such gallery"),
         (("--checkpoint", "MODEL", "--max-photos", "0"), "the limit photos must be above 0, got 0"),
         (("--checkpoint", "gone.pth"), "gone.pth"),
         (("--checkpoint", "MODEL", "--host", "192.0.2.1"), "192.0.2.1:0 cannot be listened on"),

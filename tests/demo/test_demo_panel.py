@@ -10,7 +10,7 @@ from demo_parts import CONFIGS, write_photo
 from PIL import Image
 from tiny_cropper import write_checkpoint
 
-from procrop.demo import DemoOptions, DemoSession, SharedCropper, draw_panel
+from procrop.demo import DemoOptions, DemoSession, SharedCropper, draw_panel, panel
 from procrop.inference import CropInferencer
 
 
@@ -86,6 +86,22 @@ def test_pinned_and_banned_references_look_so_and_can_be_let_go(session, tmp_pat
     assert len(acts(tags, "release_all")) == 1
     shown = [item["data-name"] for item in tags.of("li") if "data-name" in item]
     assert shown[0] == third and second in shown and shown[-1] == first
+
+
+def test_an_answer_is_drawn_once(session, tmp_path, monkeypatch):
+    drawn = []
+    whole = panel.draw_overlay
+    monkeypatch.setattr(panel, "draw_overlay", lambda *args: drawn.append(1) or whole(*args))
+    for seed in (0, 1):
+        session.add(write_photo(tmp_path / f"{seed}.png", seed), f"{seed}.png")
+        draw_panel(session)
+    assert drawn == [1]
+    session.set_options(DemoOptions("1:1", 1))
+    assert 'class="pc-crop" data-rank="0"' in draw_panel(session) and drawn == [1, 1]
+    session.pin("gone.png")
+    assert "no photo &#x27;gone.png&#x27;" in draw_panel(session) and drawn == [1, 1]
+    session.choose("p2")
+    assert "crop 1 of 1.png" in draw_panel(session) and drawn == [1, 1, 1]
 
 
 def test_everything_has_a_name_that_can_be_read_out(session, tmp_path):

@@ -223,3 +223,6 @@ def test_a_model_without_references_needs_no_torch(tmp_path, untrained, capsys):
     np.testing.assert_allclose(scores, theirs.scores, atol=1e-4)
     with pytest.raises(ValueError, match="works without references; leave the gallery out"):
         OnnxCropper(tmp_path / "onnx", tmp_path)
+    for folder in (tmp_path, None):
+        with pytest.raises(ValueError, match="works without references; leave the gallery out"):
+            OnnxCropper(tmp_path / "onnx").use_gallery(folder)

@@ -146,3 +146,36 @@ def test_twice_is_as_if_the_gallery_held_it_twice(tmp_path, gallery, untrained, 
     np.testing.assert_array_equal(twice.boxes, held.boxes)
     np.testing.assert_array_equal(twice.scores, held.scores)
     assert not np.array_equal(once.scores, twice.scores)
+
+
+def test_a_photo_that_vanishes_while_it_is_cropped_is_rejected_and_the_next_one_follows(
+    cropper, query, gallery, tmp_path, monkeypatch
+):
+    """Its content must be compared with the gallery's photos, and the next photo is read ahead."""
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for path in paths:
+        Image.fromarray(query).save(path)
+    gone = str(paths[1])
+    embed = cropper._embed
+
+    def embed_late(taken, caption):
+        if taken.path == gone:
+            paths[1].unlink()
+        return embed(taken, caption)
+
+    monkeypatch.setattr(cropper, "_embed", embed_late)
+    results = list(cropper.stream(map(str, paths)))
+    assert [result.rejected is None for result in results] == [True, False, True]
+    assert results[1].rejected == "the file cannot be read any more (No such file or directory)"
+    assert (results[1].path, results[1].size) == (gone, query.shape[1::-1])
+
+
+def test_an_embedded_photo_is_answered_without_its_file(cropper, query, tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(query).save(path)
+    embedding = cropper.embed(path)
+    before = cropper.answer(embedding)
+    path.unlink()
+    monkeypatch.setattr(cropper.references, "encoder", "another")  # as after use_gallery
+    after = cropper.answer(embedding)
+    assert after.rejected is None and names(after) == names(before)

@@ -7,7 +7,7 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from photo_bomb import bomb
+from photo_bomb import bomb, tag_bomb
 from photo_files import noise, refused
 from PIL import Image
 
@@ -48,6 +48,31 @@ def test_decompression_bomb_is_refused_before_decoding(tmp_path, monkeypatch):
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("the bomb was decoded"))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda *_: pytest.fail("the bomb was decoded"))
     refused(tmp_path / "a.png", "20000 x 20000", "200000000", "max_pixels")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_tags_that_claim_more_bytes_than_the_file_has(tmp_path, monkeypatch, order, big):
+    """Pillow would copy each of them: 40 MB of a file of 40 kB here, terabytes of one of 30 MB."""
+    (tmp_path / "a.tif").write_bytes(tag_bomb(order, big))
+    assert (tmp_path / "a.tif").stat().st_size < 60_000
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("the bomb was opened"))
+    refused(tmp_path / "a.tif", "its tags claim more bytes than the file has", "save it anew")
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_ordinary_tags_claim_less_than_the_file_has(tmp_path, big):
+    pages = [Image.fromarray(noise())] * 3
+    pages[0].save(
+        tmp_path / "a.tif", save_all=True, append_images=pages[1:], big_tiff=big, description="x" * 900
+    )
+    assert (read_photo(tmp_path / "a.tif") == noise()).all()
+
+
+def test_exif_that_claims_more_bytes_than_it_has_turns_nothing(tmp_path, monkeypatch):
+    Image.fromarray(noise()).save(tmp_path / "a.png", exif=tag_bomb())
+    monkeypatch.setattr(Image.Image, "getexif", lambda *_: pytest.fail("the bomb was opened"))
+    assert (read_photo(tmp_path / "a.png") == noise()).all()
 
 
 def test_the_limit_is_the_callers_own(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from procrop.models.layers import extent_in_cells, padding_mask
 
@@ -24,3 +25,31 @@ def test_the_extent_is_in_cells():
     sizes = torch.tensor([[96, 64], [40, 24]])
     extent = extent_in_cells(sizes, (64, 96), feature_map)
     torch.testing.assert_close(extent, torch.tensor([[6.0, 4.0], [2.5, 1.5]]))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("stride", [8, 16, 32])
+def test_a_gpu_says_the_same(stride):
+    for cells in range(2, 60):
+        here = torch.zeros(1, 1, 2, cells)
+        shape, sizes = (2 * stride, cells * stride), torch.tensor([[(cells - 1) * stride, 2 * stride]])
+        for ask in (padding_mask, extent_in_cells):
+            found = ask(sizes.cuda(), shape, here.cuda())
+            torch.testing.assert_close(found.cpu(), ask(sizes, shape, here), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("ask", [padding_mask, extent_in_cells])
+def test_nothing_is_divided_by_a_number(ask):
+    """CUDA multiplies with the reciprocal instead, which is another number (1312 / 41 is less than 32 then)."""
+    divisors = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if func.overloadpacket is torch.ops.aten.div:
+                divisors.append(args[1])
+            return func(*args, **(kwargs or {}))
+
+    with Watch():
+        ask(torch.tensor([[1280, 32]]), (32, 1312), torch.zeros(1, 1, 1, 41))
+    assert len(divisors) == 2 and all(isinstance(divisor, torch.Tensor) for divisor in divisors)

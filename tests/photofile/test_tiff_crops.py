@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from crop_files import deep, exif_with_maker_note, profile_of, saved, scene, wide_gamut_profile
+from photo_bomb import tag_bomb
 from PIL import Image
 
 from procrop.io import PhotoError, read_photo
@@ -193,6 +194,22 @@ def test_the_descriptions_of_stacks_go(tmp_path):
     write_crop(tmp_path / "a.tif", BOX, tmp_path / "b.tif")
     assert 270 not in _page(tmp_path / "b.tif").tags
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), scene()[CUT])
+
+
+def test_tags_that_lie_over_one_another_are_left_out(tmp_path):
+    (tmp_path / "a.png").write_bytes(saved(Image.fromarray(scene()), "PNG", exif=tag_bomb()))
+    written = write_crop(tmp_path / "a.png", BOX, tmp_path / "b.tif", format="tiff")
+    assert written.notes == ("left out: broken EXIF",)
+    np.testing.assert_array_equal(_page(tmp_path / "b.tif").asarray(), scene()[CUT])
+
+
+def test_a_big_tiff_keeps_its_profile(tmp_path):
+    profile = wide_gamut_profile()
+    Image.fromarray(scene()).save(tmp_path / "a.tif", big_tiff=True, icc_profile=profile, description="lost")
+    written = write_crop(tmp_path / "a.tif", BOX, tmp_path / "b.tif")
+    assert written.notes == ("left out: tags of a BigTIFF, or broken ones",)
+    assert Image.open(tmp_path / "b.tif").info["icc_profile"] == profile
+    np.testing.assert_array_equal(read_photo(tmp_path / "b.tif"), read_photo(tmp_path / "a.tif")[CUT])
 
 
 def test_a_broken_directory_costs_the_tags_alone(tmp_path):

@@ -67,7 +67,9 @@ def test_boxes_that_make_no_sense(tmp_path, box, said):
         ("b.png", {"format": "bmp"}, "'bmp' is not known; name one of keep, jpeg, png, webp, tiff"),
         ("b.png", {"size": (0, 5)}, "size .* give such a pair"),
         ("b.png", {"size": (5, 2.5)}, "size .* give such a pair"),
-        ("b.jpg", {"format": "jpeg", "quality": 0}, "quality 0 is not between 1 and 100"),
+        ("b.jpg", {"format": "jpeg", "quality": 0}, "quality 0 is no whole number of 1 to 100"),
+        ("b.jpg", {"format": "jpeg", "quality": 90.5}, "quality 90.5 is no whole number"),
+        ("b.png", {"size": (20,)}, r"size \(20,\) is no \(width, height\)"),
         ("a.png", {}, "is the photo itself, which is never overwritten"),
         ("link.png", {}, "is the photo itself"),
     ],
@@ -113,6 +115,17 @@ def test_photos_over_the_limit_are_refused_before_they_are_decoded(tmp_path):
     (tmp_path / "a.png").write_bytes(saved(Image.new("1", (5000, 5000)), "PNG"))
     with pytest.raises(PhotoError, match="5000 x 5000 pixels are more than the limit of 1000"):
         write_crop(tmp_path / "a.png", BOX, tmp_path / "b.png", max_pixels=1000)
+
+
+def test_a_photo_that_does_not_fit_into_memory_is_told_as_such(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(saved(Image.fromarray(scene()), "PNG"))
+    monkeypatch.setattr("procrop.photofile.source_file.from_image", _no_memory)
+    with pytest.raises(PhotoError, match="pixels do not fit into memory; scale the photo down"):
+        write_crop(tmp_path / "a.png", BOX, tmp_path / "b.png")
+
+
+def _no_memory(image):
+    raise MemoryError
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -36,3 +36,14 @@ def test_only_what_a_crop_changes_is_changed():
 def test_a_packet_without_such_properties_keeps_every_byte():
     packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a b="tiff:Orientation"/></x:xmpmeta>'
     assert crop_xmp(packet, (1, 2)) == packet
+
+
+def test_elements_go_up_to_the_first_end_of_their_name():
+    stale = b"<Item:a><Item:b>1</Item:b></Item:a ><Item:c x='2'>3</Item:c><Item:d/></Item:a>"
+    assert crop_xmp(b"<a>" + stale + b"</a><Item:open>4", (1, 2)) == b"<a></Item:a></a><Item:open>4"
+
+
+def test_a_packet_of_endless_elements_takes_no_longer_than_any_other():
+    """Each start tag is looked at once: a search for its end would take hours."""
+    packet = b"".join(b"<Item:a%d>" % number for number in range(300_000)) + b"</Item:a299999>"
+    assert crop_xmp(packet, (1, 2)) == packet[: packet.index(b"<Item:a299999>")]

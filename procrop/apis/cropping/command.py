@@ -22,8 +22,12 @@ LOCK = ".procrop-crop.lock"
 add_arguments = options.add_arguments
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, inferencer: "CropInferencer | None" = None) -> int:
     """Crop the photos; exit code 0, or 1 if some were rejected.
+
+    Args:
+        args: the command line.
+        inferencer: the cropper of these options, where a program that crops many folders has opened it already.
 
     Raises:
         ValueError: arguments that cannot be carried out.
@@ -33,27 +37,28 @@ def run(args: argparse.Namespace) -> int:
     from procrop.apis.cropping.crop_sets import check_sets, crop_sets
     from procrop.apis.cropping.dry_run import list_outputs
     from procrop.apis.cropping.inputs import find_photos
+    from procrop.apis.cropping.photo_files import written_folders
     from procrop.apis.cropping.plan import plan_jobs, shown
     from procrop.apis.cropping.resume import check_foreign, check_settings, look_into, what_remains
     from procrop.apis.cropping.run_settings import gallery_is_known, gallery_of, settings_of
 
-    _complete(args)
     out = Path(args.out)
     sets = crop_sets(args)
+    _complete(args)
     earlier = look_into(out, args.on_exists, len(sets))
     settings = settings_of(args, sets)
     check_settings(earlier, settings, out)
     jobs = plan_jobs(find_photos(args.inputs, args.lists), out, earlier.stems)
     jobs, unknown = put_captions(jobs, args.caption, args.captions)
-    if earlier.run is None and args.on_exists != "overwrite" and not args.no_crops:
-        check_foreign(jobs, [one.folder for one in sets], out)
     remaining = what_remains(earlier, jobs, out)
+    if args.on_exists != "overwrite" and earlier.names_all:
+        check_foreign(remaining.new, [one.folder for one in sets], written_folders(args), out)
     if args.dry_run:
         return list_outputs(remaining.todo, len(jobs) - len(remaining.todo), sets, args)
     done = earlier.run is not None and earlier.run["finished"] and not (remaining.todo or remaining.dropped)
     if done and gallery_is_known(earlier.run["settings"], settings):
         return _tell(out, jobs, earlier.records, len(jobs), [])
-    inferencer = _open_cropper(args)
+    inferencer = inferencer or _open_cropper(args)
     check_sets(inferencer, sets, [job.caption for job in jobs])
     settings |= gallery_of(inferencer)
     check_settings(earlier, settings, out)
@@ -64,15 +69,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _complete(args: argparse.Namespace) -> None:
-    """Fill in what options leave to be found out, and refuse those that contradict each other."""
+    """Refuse options that contradict each other, and fill in what they leave to be found out."""
     if not args.out:
         raise ValueError("--out is empty; name a folder")
-    if not args.dry_run:
-        from procrop.inference.one_call import find_model
-
-        args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
-        if args.lossless:
-            _check_lossless()
     if args.sheet is None:
         args.sheet = not args.no_crops
     clashes = [("no_text", name) for name in ("caption", "captions", "text_encoder")]
@@ -84,6 +83,12 @@ def _complete(args: argparse.Namespace) -> None:
     for name, formats in (("lossless", ("keep", "jpeg")), ("quality", ("keep", "jpeg", "webp"))):
         if getattr(args, name) and args.format not in formats:
             raise ValueError(f"--format {args.format} has no --{name}; leave one of them out")
+    if not args.dry_run:  # last: a model may have to be fetched
+        if args.lossless:
+            _check_lossless()
+        from procrop.inference.one_call import find_model
+
+        args.checkpoint, args.gallery = find_model(args.checkpoint, args.gallery)
 
 
 def _check_lossless() -> None:

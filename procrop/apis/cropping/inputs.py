@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 _STDIN = "-"
 _BOM = b"\xef\xbb\xbf"
+_STARS = re.compile(r"(?P<before>(?:^|/))\*\*(?:/+|$)")
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,17 @@ def find_photos(words: Sequence[str], lists: Sequence[str] = ()) -> list[FoundPh
     if not words and not lists:
         raise ValueError("no photo is named: give files, folders or patterns, or --list FILE")
     seen: set[str] = set()
+    folders: dict[Path, str] = {}
     photos = []
     for photo in _all(words, lists):
-        place = os.path.abspath(photo.path)
-        if place not in seen:
-            seen.add(place)
+        folder = photo.path.parent
+        if folder not in folders:
+            # by a link it holds the same photos; a link to a photo is another photo
+            folders[folder] = os.path.realpath(folder)
+        names = {os.path.abspath(photo.path), os.path.join(folders[folder], photo.path.name)}
+        if not names & seen:
             photos.append(photo)
+        seen |= names
     return photos
 
 
@@ -84,29 +91,52 @@ def _of_pattern(pattern: str) -> Iterator[FoundPhoto]:
     from procrop.io import PHOTO_SUFFIXES, list_photos
 
     root, found = _fixed_part(pattern), False
-    for name in sorted(glob.iglob(pattern, recursive=True)):
+    for name in _fitting(pattern):
         path = Path(name)
         if path.is_dir():
             # ** names every folder by itself, so those without a photo of their own are no mistake
-            photos = list_photos(path) if _has_photo(path) else []
+            photos = list_photos(path, required=False)
         else:
             photos = [path] if path.suffix.lower() in PHOTO_SUFFIXES else []
         for photo in photos:
             found = True
-            yield FoundPhoto(photo, Path(os.path.relpath(photo, root)), root)
+            relative = Path(os.path.relpath(photo, root))
+            # a ".." behind a wildcard may lead out of the fixed part, and crops out of their folder
+            yield FoundPhoto(photo, Path(photo.name) if ".." in relative.parts else relative, root)
     if not found:
         raise ValueError(
             f"{pattern}: no photo fits this pattern; quote it, and check it from the working folder"
         )
 
 
-def _has_photo(folder: Path) -> bool:
-    from procrop.io import PhotoError, list_photos
+def _fitting(pattern: str) -> Iterator[str]:
+    """The files and folders of a pattern, sorted; as :func:`glob.iglob`, but ``**`` enters no folder twice, so that
+    links that lead back up do no harm."""
+    stars = _STARS.search(pattern)
+    if stars is None:
+        yield from sorted(glob.iglob(pattern))
+        return
+    top, rest = pattern[: stars.end("before")], pattern[stars.end() :]
+    for start in sorted(glob.iglob(top)) if glob.has_magic(top) else [top]:
+        if not rest:  # a folder is searched to the bottom anyway
+            yield start or os.curdir
+            continue
+        for folder in _folders(Path(start), set()):
+            yield from _fitting(os.path.join("" if folder == Path() else glob.escape(str(folder)), rest))
 
+
+def _folders(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    """A folder and all below it that are not hidden, links last, each once."""
     try:
-        return bool(list_photos(folder))
-    except PhotoError:
-        return False
+        status = folder.stat()
+        inside = [entry for entry in folder.iterdir() if entry.name[0] != "." and entry.is_dir()]
+    except OSError:
+        return  # of no such name, or not to be listed: nothing fits in there
+    if (status.st_dev, status.st_ino) not in seen:
+        seen.add((status.st_dev, status.st_ino))
+        yield folder
+        for entry in sorted(inside, key=lambda entry: (entry.is_symlink(), entry)):
+            yield from _folders(entry, seen)
 
 
 def _fixed_part(pattern: str) -> Path:

@@ -13,6 +13,12 @@ _OF_A_STEM = re.compile(
 )
 
 
+def stem_of(name: str) -> str | None:
+    """The stem of a crop's or a picture's file, with "/"; None where the name is not of that form."""
+    match = _OF_A_STEM.fullmatch(name)
+    return None if match is None else match["stem"]
+
+
 class CropNames:
     """Gives each photo a stem: the place of its crops below ``crops/``, without rank and suffix.
 

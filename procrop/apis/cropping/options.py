@@ -29,14 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be repeated",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for everything that is written")
-    _add_model(parser.add_argument_group("the model"))
+    add_model(parser.add_argument_group("the model"))
     _add_request(parser.add_argument_group("what the crops are to be"))
     _add_references(parser.add_argument_group("the references they are made after"))
     _add_text(parser.add_argument_group("captions, for a model that reads text"))
     _add_files(parser.add_argument_group("what is written"))
 
 
-def _add_model(group: argparse._ArgumentGroup) -> None:
+def add_model(group: argparse._ArgumentGroup) -> None:
+    """Declare what says which model is used, and where it runs."""
     group.add_argument(
         "--checkpoint",
         metavar="FILE",

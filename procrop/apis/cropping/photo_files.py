@@ -25,6 +25,12 @@ FOLDERS = (CROPS, OVERLAYS, BEFORE_AFTER, EXPLAINED)
 _ROOM = (1600, 1600)  # pixels that overlays are scaled into
 
 
+def written_folders(args: argparse.Namespace) -> list[str]:
+    """Those of ``FOLDERS`` that the options on what is written ask for."""
+    wanted = (not args.no_crops, args.overlay, args.before_after, args.explain)
+    return [name for name, wish in zip(FOLDERS, wanted, strict=True) if wish]
+
+
 @dataclass(frozen=True)
 class AnsweredPhoto:
     """A photo with its crops.

@@ -3,7 +3,7 @@
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from procrop.apis.cropping.plan import place_of, shown
@@ -107,8 +107,11 @@ def _parsed(text: bytes) -> Line | None:
     try:
         line = json.loads(text)
         wanted = ("path", "stem", "fingerprint", "asked_caption", "ratio")
-        return line if isinstance(line, dict) and all(name in line for name in wanted) else None
-    except ValueError:
+        if not isinstance(line, dict) or not all(name in line for name in wanted):
+            return None
+        stem = PurePosixPath(line["stem"])  # crops are written there: nowhere but below their folder
+        return None if stem.is_absolute() or ".." in stem.parts else line
+    except (ValueError, TypeError):
         return None
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from procrop.apis.cropping.csv_table import TABLE, header, rows_of
+from procrop.apis.cropping.naming import stem_of
 from procrop.apis.cropping.photo_files import FOLDERS
-from procrop.apis.cropping.plan import CROPS, CropJob, lies_in, shown
+from procrop.apis.cropping.plan import CropJob, lies_in, shown
 from procrop.apis.cropping.record import RECORD, PhotoRecord, fingerprint_of, read_record
 from procrop.apis.cropping.run_settings import RUN_FILE, differences, read_run
 from procrop.apis.cropping.sheet_rows import SHEET, sheet_pages
@@ -24,7 +25,7 @@ class EarlierRun:
 
     Attributes:
         records: the photos that are done.
-        run: ``settings`` and ``finished``; None where there was no run.
+        run: ``settings``, ``finished`` and ``photos``; None where there was no run.
         state: of the record's file when it was read.
     """
 
@@ -36,6 +37,11 @@ class EarlierRun:
     def stems(self) -> dict[str, str]:
         """Place -> stem of the photos that are done."""
         return {record.place: record.stem for record in self.records}
+
+    @property
+    def names_all(self) -> bool:
+        """Whether the record names all that was written: a killed run may have left crops that it does not name."""
+        return self.run is None or self.run["finished"] and self.run["photos"] == len(self.records)
 
 
 @dataclass
@@ -53,6 +59,12 @@ class Remaining:
     todo: list[CropJob]
     unchanged: int
     dropped: list[PhotoRecord] = field(default_factory=list)
+
+    @property
+    def new(self) -> list[CropJob]:
+        """Those of ``todo`` that were never cropped."""
+        again = {record.place for record in self.dropped}
+        return [job for job in self.todo if job.place not in again]
 
 
 def look_into(out: Path, on_exists: str, sets: int) -> EarlierRun:
@@ -99,19 +111,27 @@ def check_settings(earlier: EarlierRun, settings: dict[str, Any], out: Path) -> 
         )
 
 
-def check_foreign(jobs: Iterable[CropJob], folders: Sequence[str], out: Path) -> None:
-    """Raise a ValueError if a crop of a first run would replace a file that is there already."""
-    crops = out / CROPS
-    there = {
-        path.relative_to(crops).with_suffix("").as_posix() for path in crops.rglob("*") if path.is_file()
-    }
-    for job in jobs if there else ():
-        for folder in folders:
-            if f"{folder}{job.stem}_1" in there:
-                raise ValueError(
-                    f"{shown(crops / folder / job.stem)}_1 is there already and of no earlier run; name another "
-                    "folder, or give --on-exists overwrite to replace it"
-                )
+def check_foreign(jobs: Sequence[CropJob], places: Iterable[str], written: Iterable[str], out: Path) -> None:
+    """Raise a ValueError if photos that were never cropped would replace a file that is there already.
+
+    Args:
+        jobs: these photos.
+        places: folders of the crop sets.
+        written: those of ``FOLDERS`` that will be written to.
+        out: the output folder.
+    """
+    there: dict[str, Path] = {}
+    for folder in (out / name for name in written) if jobs else ():
+        for path in folder.rglob("*"):
+            stem = stem_of(path.relative_to(folder).as_posix())
+            if stem is not None and path.is_file():
+                there[stem] = path
+    found = [there.get(f"{place}{job.stem}") for job in jobs for place in places] if there else []
+    for path in filter(None, found):
+        raise ValueError(
+            f"{shown(path)} is there already and of no earlier run; name another folder, or give --on-exists overwrite "
+            "to replace it"
+        )
 
 
 def what_remains(earlier: EarlierRun, jobs: Sequence[CropJob], out: Path) -> Remaining:

@@ -90,7 +90,8 @@ def write_run(out: Path, settings: Mapping[str, Any], finished: bool, counts: Ma
 
 
 def read_run(out: Path) -> dict[str, Any] | None:
-    """``settings`` and ``finished`` of the run that wrote a folder, or None where none did.
+    """``settings`` and ``finished`` of the run that wrote a folder, and its count of ``photos`` if it came to its end;
+    None where none did.
 
     Raises:
         ValueError: the file is damaged, or of another program or version.
@@ -100,7 +101,7 @@ def read_run(out: Path) -> dict[str, Any] | None:
         run = json.loads(path.read_text(encoding="utf-8"))
         if (run["kind"], run["version"]) != (_KIND, _VERSION):
             raise ValueError("of another program, or another version of this one")
-        return dict(settings=dict(run["settings"]), finished=bool(run["finished"]))
+        return dict(settings=dict(run["settings"]), finished=bool(run["finished"]), photos=run.get("photos"))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

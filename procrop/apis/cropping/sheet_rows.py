@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from procrop.visualization import ContactSheet
 
 SHEET = "sheet.png"
-_THUMBNAIL = (264, 264)
 _MOST = 6  # references shown of each photo
 
 
@@ -94,8 +93,9 @@ def finished_pages(out: Path, kept: Sequence[PhotoRecord], unchanged: int, per_p
     return pages[:full]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)  # 43 MB at most
 def _thumbnail(path: str | None) -> "np.ndarray | None":
     from procrop.visualization import read_thumbnail
+    from procrop.visualization.contact_sheet import REFERENCE_ROOM
 
-    return read_thumbnail(path, _THUMBNAIL)
+    return read_thumbnail(path, REFERENCE_ROOM)

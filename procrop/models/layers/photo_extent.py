@@ -24,12 +24,16 @@ def padding_mask(sizes: Tensor, padded: tuple[int, int], feature_map: Tensor) ->
 
 def extent_in_cells(sizes: Tensor, padded: tuple[int, int], feature_map: Tensor) -> Tensor:
     """Width and height of each unpadded photo in cells of the feature map, (B, 2) float32; arguments as above."""
-    width = (sizes[:, 0] * feature_map.shape[-1]).float() / padded[1]
-    height = (sizes[:, 1] * feature_map.shape[-2]).float() / padded[0]
+    one = torch.ones((), device=sizes.device)
+    width = (sizes[:, 0] * feature_map.shape[-1]).float() / (one * padded[1])
+    height = (sizes[:, 1] * feature_map.shape[-2]).float() / (one * padded[0])
     return torch.stack([width, height], dim=1)
 
 
 def _nearest_pixels(cells: int, pixels: int, like: Tensor) -> Tensor:
     """The pixel (cells,) that torch's nearest interpolation takes for each cell of an axis."""
-    step = torch.ones((), device=like.device) * pixels / cells
+    # tensors of the device on both sides: CUDA divides by a number by multiplying with its reciprocal, and 1312 / 41
+    # is then less than 32
+    one = torch.ones((), device=like.device)
+    step = (one * pixels) / (one * cells)
     return (torch.arange(cells, device=like.device) * step).floor()

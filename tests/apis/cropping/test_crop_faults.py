@@ -52,6 +52,10 @@ def album(tmp_path, monkeypatch):
         (["--ratio", "a:b"], "--ratio a:b: 'a:b' is no aspect ratio"),
         (["--ratio", "1:1", "in"], "--ratio in: 'in' is no aspect ratio"),
         (["--ratio", "100:1"], "--ratio 100:1: '100:1' is beyond 20:1"),
+        (
+            ["--size", "4000x20"],
+            "error: --size 4000x20: '4000x20' is beyond 20:1 or 1:20; give a ratio between them\n",
+        ),
         (["--ratio", "4:5", "4x5"], "the same ratio twice"),
         (["--ratio", "1:1", "--size", "100x200"], "a size of 100 x 200 is not of the ratio 1:1"),
         (["--subject", "9,9,3,3"], "a subject is a box x1, y1, x2, y2 with x1 < x2"),
@@ -86,6 +90,14 @@ def test_a_rejected_photo_is_told_with_the_remedy(album, capsys):
         said = capsys.readouterr().err
         assert "rejected: in/c.jpg: the file is empty (zero bytes); copy or download it again\n" in said
     assert read_lines(Path("out"))[2]["rejected"] == "the file is empty (zero bytes)"
+
+
+@pytest.mark.parametrize(
+    "options", [["--ratio", "a:b"], ["--lossless", "--quality", 90], ["--no-text", "--caption", "a"]]
+)
+def test_no_model_is_fetched_for_what_cannot_be_met(album, monkeypatch, options):
+    monkeypatch.setattr("procrop.model_zoo.resolve_model", lambda *_: pytest.fail("a model was asked for"))
+    assert run("in", "--out", "out", *options) == 2
 
 
 @pytest.mark.parametrize(

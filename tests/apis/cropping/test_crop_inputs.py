@@ -70,6 +70,32 @@ def test_patterns_take_photos_and_keep_the_tree_below_their_fixed_part(album, pa
     assert {relative for _, relative in found(pattern)} == photos
 
 
+@pytest.mark.parametrize("pattern", ["in/**/*.jpg", "in/**", "in/**/*", "**/a.jpg", "in/**/**/a.jpg"])
+def test_patterns_enter_folders_once_whatever_links_lead_back_up(album, pattern):
+    for link in ("in/x/up", "in/x/y/up", "in/here"):
+        Path(link).symlink_to(album / "in", target_is_directory=True)
+    paths = [os.path.realpath(path) for path, _ in found(pattern)]
+    assert paths.count(str(album / "in" / "a.jpg")) == 1 and len(paths) == len(set(paths)) <= 5
+
+
+def test_a_folder_is_the_same_by_a_link_and_a_link_to_a_photo_is_a_photo(album):
+    Path("link").symlink_to("in", target_is_directory=True)
+    Path("in/x/y/of_a.jpg").symlink_to(album / "in" / "a.jpg")
+    assert found("in/x/y", "link/x/*.PNG", "link/x/y/*", "link/a.jpg", "in/a.jpg") == [
+        ("in/x/y/c.tif", "c.tif"),
+        ("in/x/y/of_a.jpg", "of_a.jpg"),
+        ("link/x/b.PNG", "b.PNG"),
+        ("link/a.jpg", "a.jpg"),
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["x/*/../../*.jpg", "[x]/../../e.*", "*/../a.jpg"])
+def test_no_pattern_leads_crops_out_of_their_folder(album, monkeypatch, pattern):
+    monkeypatch.chdir("in")
+    jobs = plan_jobs(find_photos([pattern]), album / "out")
+    assert jobs and not [job.stem for job in jobs if ".." in Path(job.stem).parts]
+
+
 LINES = b"\xef\xbb\xbfin/x/b.PNG\r\n\r\nin/*.jpg\r\n/nowhere/n.jpg\r\nin/x/y"
 LISTED = [
     ("in/x/b.PNG", "in/x/b.PNG"),

@@ -279,3 +279,57 @@ def test_a_run_killed_at_any_step_ends_as_one_that_was_not(tmp_path):
     report = _killed(tmp_path, 10_000)
     _check_killed(report)
     assert len(report["differing"]) > 30
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("crops/a_1.jpg", []),
+        ("crops/a_2.png", []),
+        ("crops/16x9/a_1.webp", ["--ratio", "1:1", "16:9"]),
+        ("overlays/a_overlay.jpg", ["--overlay", "--no-crops"]),
+        ("before_after/a_1.jpg", ["--before-after"]),
+        ("explained/a_explained.png", ["--explain"]),
+    ],
+)
+def test_files_of_others_are_not_replaced(tmp_path, capsys, name, options):
+    source, out = _album(tmp_path / "in"), tmp_path / "out"
+    theirs = out / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"mine")
+    assert run(source, "--out", out, *options) == 2
+    assert f"{theirs} is there already and of no earlier run" in capsys.readouterr().err
+    assert theirs.read_bytes() == b"mine" and list(out.rglob("*.json*")) == []
+
+
+def test_a_later_run_replaces_no_files_of_others_either(tmp_path, capsys):
+    source, out = _album(tmp_path / "in"), tmp_path / "out"
+    assert run(source, "--out", out) == 0
+    draw_photo(source / "d.png")
+    (out / "crops/d_2.png").write_bytes(b"mine")
+    before = tree(out)
+    assert run(source, "--out", out) == 2
+    assert "crops/d_2.png is there already and of no earlier run" in capsys.readouterr().err
+    assert tree(out) == before
+
+
+def test_files_of_others_that_are_in_nobodys_way_stay(tmp_path):
+    source, out = _album(tmp_path / "in"), tmp_path / "out"
+    for name in ("crops/z_1.jpg", "crops/a.txt", "overlays/a_overlay.jpg"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_bytes(b"mine")
+    assert run(source, "--out", out) == 0
+    assert (out / "overlays/a_overlay.jpg").read_bytes() == (out / "crops/z_1.jpg").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("stem", ["../../escaped", "/tmp/escaped", 7])
+def test_a_record_that_leads_out_of_the_folder_is_damaged(tmp_path, capsys, stem):
+    source, out = _album(tmp_path / "in"), tmp_path / "out"
+    assert run(source, "--out", out) == 0
+    lines = read_lines(out)
+    lines[1]["stem"] = stem
+    (out / "crops.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    draw_photo(source / "b.png", (40, 30))  # is to be cropped again
+    capsys.readouterr()
+    assert run(source, "--out", out) == 2
+    assert "crops.jsonl: line 2 is damaged" in capsys.readouterr().err
