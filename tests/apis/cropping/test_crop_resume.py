@@ -322,7 +322,7 @@ def test_files_of_others_that_are_in_nobodys_way_stay(tmp_path):
     assert (out / "overlays/a_overlay.jpg").read_bytes() == (out / "crops/z_1.jpg").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("stem", ["../../escaped", "/tmp/escaped", 7])
+@pytest.mark.parametrize("stem", ["../../escaped", "/escaped", 7])
 def test_a_record_that_leads_out_of_the_folder_is_damaged(tmp_path, capsys, stem):
     source, out = _album(tmp_path / "in"), tmp_path / "out"
     assert run(source, "--out", out) == 0
