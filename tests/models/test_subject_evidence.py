@@ -80,3 +80,23 @@ def test_nothing_is_trained(backbone):
     assert not any(p.requires_grad for p in backbone.parameters())
     assert not any(m.training for m in backbone.net.modules())
     assert not backbone(photos(64, 64))[0].requires_grad
+
+
+def test_folded_cells_lie_side_by_side_in_the_channels(backbone):
+    folded = build(CFG | dict(fold=2)).eval()
+    folded.load_state_dict(backbone.state_dict())
+    x = photos(112, 160)
+    (maps,), (found,) = backbone(x), folded(x)
+    assert folded.out_channels == (8,) and found.shape == (2, 8, 4, 5)
+    for kind in range(2):
+        for row in range(2):
+            for column in range(2):
+                part = torch.zeros(2, 4, 5)
+                taken = maps[:, kind, row::2, column::2]
+                part[:, : taken.shape[1]] = taken
+                torch.testing.assert_close(found[:, 4 * kind + 2 * row + column], part)
+
+
+def test_fold_must_be_positive():
+    with pytest.raises(ValueError, match="fold must be at least 1"):
+        build(CFG | dict(fold=0))

