@@ -211,6 +211,11 @@ class EfficientNetLite(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(HEAD_CHANNELS, num_classes) if with_head else None
 
+    @property
+    def last_stage(self) -> int:
+        """Index of the stage that gives the last of the returned maps."""
+        return _STAGE_OF_STRIDE[self.out_strides[-1]]
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of the wanted strides.
 

@@ -123,3 +123,40 @@ def test_bad_settings_are_refused(arguments):
 def test_what_is_no_photo_is_refused(encoder, image):
     with pytest.raises(ValueError, match="photo must"):
         encoder.encode([image])
+
+
+def test_short_tokens_are_the_projection_that_the_next_stage_reads_most(encoder, images):
+    short = EfficientNetLiteRetrieval(token_dim=64)
+    assert short.token_shape == (16, 64) and short.fingerprint != encoder.fingerprint
+    found, full = short.encode(images), encoder.encode(images)
+    np.testing.assert_array_equal(found.keys, full.keys)
+    weights = encoder.network.stages[5][0].expand.conv.weight[:, :, 0, 0].double().numpy()
+    values, vectors = np.linalg.eigh(weights.T @ weights)
+    leading = vectors[:, np.argsort(values)[::-1][:64]]
+    leading *= np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(64)])
+    np.testing.assert_allclose(found.tokens, full.tokens @ leading, atol=0.02)
+    # what the next convolution sees of it: most of what it saw
+    seen = full.tokens @ weights.T
+    lost = seen - found.tokens.astype(np.float64) @ leading.T @ weights.T
+    assert np.square(lost).sum() < 0.1 * np.square(seen).sum()
+
+
+def test_grid_keys_are_as_short_as_the_tokens():
+    encoder = EfficientNetLiteRetrieval(key="grid", token_grid=(2, 2), token_dim=8)
+    photo = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    found = encoder.encode([photo])
+    assert encoder.key_dim == 32 and found.tokens.shape == (1, 4, 8)
+    np.testing.assert_allclose(found.keys[0], found.tokens[0].ravel(), rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (dict(token_dim=0), "1 to 112"),
+        (dict(token_dim=113), "1 to 112"),
+        (dict(token_dim=8, token_stride=32), "stage"),
+    ],
+)
+def test_a_token_length_that_cannot_be_is_told(settings, message):
+    with pytest.raises(ValueError, match=message):
+        EfficientNetLiteRetrieval(**settings)

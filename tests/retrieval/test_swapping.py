@@ -11,6 +11,7 @@ TRIED = (
     "dreamsim",
     "lpips_alex",
     "efficientnet_lite0_8x8",
+    "efficientnet_lite0_64",
     "line_composition",
 )
 # the same classes with other weights: their files are read in tests/tools/test_tool_configs.py

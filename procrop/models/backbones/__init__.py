@@ -2,5 +2,6 @@
 
 from .efficientnet_lite import EfficientNetLiteBackbone
 from .sam import SAMBackbone
+from .subject_evidence import SubjectEvidenceBackbone
 
-__all__ = ["EfficientNetLiteBackbone", "SAMBackbone"]
+__all__ = ["EfficientNetLiteBackbone", "SAMBackbone", "SubjectEvidenceBackbone"]

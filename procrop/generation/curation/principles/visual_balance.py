@@ -6,6 +6,7 @@ from procrop.registry import CURATION
 
 from ..photo_facts import PhotoFacts
 from .base import Principle
+from .raster_shares import covered
 
 
 @CURATION.register_module()
@@ -25,19 +26,11 @@ class VisualBalance(Principle):
         mass = np.asarray(facts.saliency, np.float64)
         rows, columns = mass.shape
         # shares of the raster's cells in each crop, and the middle of what lies in it
-        share_x, middle_x = _covered(boxes[:, [0, 2]] * columns / facts.size[0], columns)
-        share_y, middle_y = _covered(boxes[:, [1, 3]] * rows / facts.size[1], rows)
+        share_x, middle_x = covered(boxes[:, [0, 2]] * columns / facts.size[0], columns)
+        share_y, middle_y = covered(boxes[:, [1, 3]] * rows / facts.size[1], rows)
         total = np.einsum("nr,rc,nc->n", share_y, mass, share_x)
         safe = np.where(total > 0, total, 1.0)
         x = np.einsum("nr,rc,nc->n", share_y, mass, share_x * middle_x) / safe
         y = np.einsum("nr,rc,nc->n", share_y * middle_y, mass, share_x) / safe
         off = 2 * np.maximum(np.abs(x - 0.5), np.abs(y - 0.5))
         return np.where(total > 0, np.clip(1 - off, 0.0, 1.0), 1.0)
-
-
-def _covered(spans: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Spans (n, 2) over cells of length 1: the length in each cell (n, cells), and its middle in the span, 0 to 1."""
-    left = np.maximum(spans[:, :1], np.arange(cells))
-    right = np.minimum(spans[:, 1:], np.arange(1, cells + 1))
-    middle = ((left + right) / 2 - spans[:, :1]) / (spans[:, 1:] - spans[:, :1])
-    return np.maximum(right - left, 0.0), middle

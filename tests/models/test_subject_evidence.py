@@ -1,0 +1,102 @@
+"""SubjectEvidenceBackbone: its formulas against numpy, its padding, and that nothing of it is trained."""
+
+import numpy as np
+import pytest
+import torch
+from builders import build
+
+CFG = dict(type="SubjectEvidenceBackbone")
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    backbone = build(CFG)
+    backbone.net.load_pretrained()
+    return backbone.eval()
+
+
+def photos(*size, seed=0):
+    return torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(seed))
+
+
+def standing_out(level, floor):
+    above = np.maximum(level - floor * level.mean(), 0)
+    return above / above.mean()
+
+
+def test_maps_are_the_stated_formulas(backbone):
+    x = photos(96, 128)
+    (maps,) = backbone(x)
+    (stage,), head = backbone.net.forward_with_head(x)
+    weight, bias = (p.detach().double().numpy() for p in backbone.net.classifier.parameters())
+    for i in range(2):
+        energy = np.linalg.norm(stage[i].double().detach().numpy(), axis=0)
+        np.testing.assert_allclose(maps[i, 0], standing_out(energy, 1.0), rtol=1e-3, atol=1e-4)
+        h = head[i].double().detach().numpy()
+        logits = weight @ h.mean(axis=(1, 2)) + bias
+        p = np.exp(logits - logits.max())
+        w = p / p.sum() @ weight - weight.mean(axis=0)
+        evidence = standing_out(np.maximum(np.tensordot(w, h, 1), 0), 0.5)
+        wide = torch.nn.functional.interpolate(
+            torch.tensor(evidence)[None, None], size=(6, 8), mode="bilinear"
+        )
+        assert wide.max() > 0
+        np.testing.assert_allclose(maps[i, 1], wide[0, 0], rtol=1e-3, atol=1e-4)
+
+
+def test_each_map_has_a_mean_of_one_where_anything_stands_out(backbone):
+    (maps,) = backbone(photos(128, 160))
+    assert maps.shape == (2, 2, 8, 10) and (maps >= 0).all()
+    torch.testing.assert_close(maps[:, 0].mean(dim=(1, 2)), torch.ones(2))
+
+
+def test_padding_has_no_subject_and_does_not_count_in_the_means(backbone):
+    x = photos(96, 128)
+    (maps,) = backbone(torch.nn.functional.pad(x, (0, 64, 0, 32)))
+    assert maps.shape[-2:] == (8, 12)
+    assert maps[..., 6:, :].eq(0).all() and maps[..., :, 8:].eq(0).all()
+    torch.testing.assert_close(maps[:, 0, :6, :8].mean(dim=(1, 2)), torch.ones(2))
+
+
+def test_a_grey_line_inside_a_photo_is_no_padding(backbone):
+    x = photos(96, 128)
+    x[..., 32:64] = 0  # two columns of cells in the exact mean colour
+    (maps,) = backbone(x)
+    assert maps[:, 0, :, 4:].sum() > 0
+
+
+def test_features_lie_behind_the_maps(backbone):
+    wide = build(CFG | dict(features=True)).eval()
+    wide.load_state_dict(backbone.state_dict())
+    x = photos(64, 96)
+    (maps,), (stage,) = wide(x), wide.net(x)
+    assert wide.out_channels == (114,) and backbone.out_channels == (2,)
+    torch.testing.assert_close(maps[:, :2], backbone(x)[0])
+    torch.testing.assert_close(maps[:, 2:], stage)
+
+
+def test_nothing_is_trained(backbone):
+    backbone.train()
+    assert not any(p.requires_grad for p in backbone.parameters())
+    assert not any(m.training for m in backbone.net.modules())
+    assert not backbone(photos(64, 64))[0].requires_grad
+
+
+def test_folded_cells_lie_side_by_side_in_the_channels(backbone):
+    folded = build(CFG | dict(fold=2)).eval()
+    folded.load_state_dict(backbone.state_dict())
+    x = photos(112, 160)
+    (maps,), (found,) = backbone(x), folded(x)
+    assert folded.out_channels == (8,) and found.shape == (2, 8, 4, 5)
+    for kind in range(2):
+        for row in range(2):
+            for column in range(2):
+                part = torch.zeros(2, 4, 5)
+                taken = maps[:, kind, row::2, column::2]
+                part[:, : taken.shape[1]] = taken
+                torch.testing.assert_close(found[:, 4 * kind + 2 * row + column], part)
+
+
+def test_fold_must_be_positive():
+    with pytest.raises(ValueError, match="fold must be at least 1"):
+        build(CFG | dict(fold=0))
