@@ -185,7 +185,7 @@ def _draw_reference(
     if reference.shares is not None:
         share = float(reference.shares[rank])
         bars.append((share, percent(share), PARTS["references"]))
-    middle = top + 58
+    middle = top + (64 if reference.credit else 58)
     for (value, text, colour), left, (low, high) in zip(bars, _BARS, scales, strict=False):
         upper, lower = middle - BAR[1] // 2, middle + BAR[1] // 2 - 1
         draw.rectangle((left, upper, left + BAR[0] - 1, lower), fill=ABSENT)

@@ -60,7 +60,8 @@ def with_entry(metafile: str, words: EntryWords, published: Published) -> str:
     if len(heads) != 1:
         raise ValueError("the metafile has no line 'Models:' to put the entry below")
     entry = _entry(words, published, figures)
-    return "\n".join([*lines[: heads[0]], "Models:", *entry, *lines[heads[0] + 1 :]]) + "\n"
+    rest = lines[heads[0] + 1 :]
+    return "\n".join([*lines[: heads[0]], "Models:", *entry, *rest]) + "\n"
 
 
 def _figures(text: str) -> dict[str, str]:
@@ -100,5 +101,4 @@ def _entry(words: EntryWords, published: Published, figures: dict[str, dict[str,
         *(f"      {key}: {value}" for key, value in figures["gallery"].items()),
         f"      License: {published.licences}",
         f"      Source: {words.source}",
-        "",
     ]
