@@ -2,8 +2,8 @@
 
 Draws a toy dataset, builds a gallery, finds neighbours, trains and tests a small ProCrop. Then it crops the real photos
 that come with scikit-image and scikit-learn, with that model and with procrop-lite, which comes with the package. Every
-step is the command that you would type. A finished step is not repeated; a training that was interrupted goes on where it
-stopped.
+step is the command that you would type. A finished step is not repeated; a training that was interrupted goes on where
+it stopped.
 """
 
 import argparse

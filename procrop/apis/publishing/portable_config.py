@@ -31,7 +31,7 @@ def portable(value: Any) -> Any:  # noqa: ANN401 (any plain value)
     if isinstance(value, list | tuple):
         return type(value)(portable(item) for item in value)
     if isinstance(value, str) and (os.path.isabs(value) or value.startswith(("~", "file://"))):
-        inside = os.path.relpath(value)
+        inside = os.path.relpath(os.path.expanduser(value.removeprefix("file://")))
         return PurePosixPath(value).name if inside.startswith(os.pardir) else inside
     return value
 
