@@ -40,6 +40,8 @@ lite: setup ## train the model that comes with the package (hours on a CPU; goes
 	$(PY) tools/gallery.py build data/lite/gallery --photos $(PHOTOS) --retrieval configs/procrop_lite.py $(OR_LEFT_OUT)
 	$(MAKE) data/lite/neighbours.npz
 	$(PY) tools/train.py configs/procrop_lite.py --work-dir $(LITE_RUN) --seed $(SEED) --resume
+	$(PY) tools/publish.py $$(cat $(LITE_RUN)/last_checkpoint) --name procrop-lite --gallery data/lite/gallery \
+		--photos $(PHOTOS) --out $(LITE_RUN)/procrop-lite
 
 data/lite/neighbours.npz: data/lite/windows/manifest.json data/lite/gallery/manifest.json
 	$(PY) tools/neighbours.py configs/procrop_lite.py
