@@ -36,8 +36,8 @@ LITE_RUN = work_dirs/procrop_lite_seed$(SEED)
 OR_LEFT_OUT = || [ $$? -eq 1 ] # exit code 1: done, but some photos could not be used and are listed
 
 lite: setup ## train the model that comes with the package (hours on a CPU; goes on where it was)
-	$(PY) tools/teach.py $(PHOTOS) data/lite/windows $(OR_LEFT_OUT)
 	$(PY) tools/gallery.py build data/lite/gallery --photos $(PHOTOS) --retrieval configs/procrop_lite.py $(OR_LEFT_OUT)
+	$(PY) tools/teach.py $(PHOTOS) data/lite/windows --teacher type=ReferencedTeacher gallery=data/lite/gallery $(OR_LEFT_OUT)
 	$(MAKE) data/lite/neighbours.npz
 	$(PY) tools/train.py configs/procrop_lite.py --work-dir $(LITE_RUN) --seed $(SEED) --resume
 

@@ -3,7 +3,7 @@
 _base_ = [
     "_base_/models/procrop_evidence.py",
     "_base_/datasets/lite.py",
-    "_base_/retrieval/efficientnet_lite0_64.py",
+    "_base_/retrieval/subject_evidence.py",
     "_base_/schedules/lite.py",
     "_base_/default_runtime.py",
 ]
