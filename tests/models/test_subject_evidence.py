@@ -100,3 +100,8 @@ def test_folded_cells_lie_side_by_side_in_the_channels(backbone):
 def test_fold_must_be_positive():
     with pytest.raises(ValueError, match="fold must be at least 1"):
         build(CFG | dict(fold=0))
+
+
+def test_a_photo_of_exactly_the_mean_colour_is_empty_not_nan(backbone):
+    (maps,) = backbone(torch.zeros(1, 3, 64, 96))
+    assert maps.shape == (1, 2, 4, 6) and not maps.any()

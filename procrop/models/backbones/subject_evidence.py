@@ -89,7 +89,7 @@ class SubjectEvidenceBackbone(BaseModule):
     def _evidence(self, head: Tensor, inside: Tensor) -> Tensor:
         """(B, 1, h, w), at least 0: what the head's map (B, 1280, h, w) says for the photo's classes."""
         classifier = self.net.classifier
-        pooled = (head * inside).sum(dim=(2, 3)) / inside.sum(dim=(2, 3))
+        pooled = (head * inside).sum(dim=(2, 3)) / _cells(inside).flatten(1)
         probable = classifier(pooled).softmax(dim=1)
         weights = probable @ classifier.weight - classifier.weight.mean(dim=0)
         return torch.einsum("bchw,bc->bhw", head, weights).clamp(min=0).unsqueeze(1)
@@ -108,6 +108,11 @@ def _photo_cells(x: Tensor, stride: int, like: Tensor) -> Tensor:
     return (rows & _up_to_the_last(used.amax(dim=2, keepdim=True), 3)).to(like.dtype)
 
 
+def _cells(inside: Tensor) -> Tensor:
+    """(B, 1, 1, 1) number of a photo's cells; 1 where all of it counts as padding, so that its maps are 0."""
+    return inside.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+
+
 def _up_to_the_last(level: Tensor, axis: int) -> Tensor:
     """Bool: everything along an axis up to the last entry above 0."""
     return level.flip(axis).cumsum(axis).flip(axis) > 0
@@ -115,7 +120,7 @@ def _up_to_the_last(level: Tensor, axis: int) -> Tensor:
 
 def _standing_out(level: Tensor, inside: Tensor, floor: float) -> Tensor:
     """What of a map (B, 1, h, w) is above ``floor`` times its mean over the photo, divided by the mean of that."""
-    cells = inside.sum(dim=(2, 3), keepdim=True)
+    cells = _cells(inside)
     mean = (level * inside).sum(dim=(2, 3), keepdim=True) / cells
     above = (level - floor * mean).clamp(min=0) * inside
     return above / (above.sum(dim=(2, 3), keepdim=True) / cells).clamp(min=_TINY)
