@@ -131,4 +131,5 @@ class _Model:
 def _said(result: "CropResult") -> RowCrops:
     if result.rejected is not None:
         raise ValueError(result.rejected)
-    return RowCrops(result.boxes, result.scores, tuple(reference.name for reference in result.references))
+    references = tuple((reference.name, reference.path) for reference in result.references)
+    return RowCrops(result.boxes, result.scores, references)

@@ -47,12 +47,12 @@ class RowCrops:
     Attributes:
         boxes: (n, 4) ``xyxy`` in pixels of the upright photo, best first.
         scores: (n,) falling; None counts them as sorted.
-        references: names of the gallery photos they were made after.
+        references: name and file of the gallery photos they were made after.
     """
 
     boxes: np.ndarray
     scores: np.ndarray | None = None
-    references: tuple[str, ...] = ()
+    references: tuple[tuple[str, str | None], ...] = ()
 
     def line(self, photo: ComparedPhoto) -> dict[str, Any]:
         """The photo's line of a file of predictions."""
@@ -63,7 +63,9 @@ class RowCrops:
         }
         if self.scores is not None:
             values["scores"] = np.round(np.asarray(self.scores, np.float64), 6).tolist()
-        return values | ({"references": list(self.references)} if self.references else {})
+        if self.references:
+            values["references"] = [{"name": name, "path": path} for name, path in self.references]
+        return values
 
 
 Predictor = Callable[[ComparedPhoto], RowCrops]
