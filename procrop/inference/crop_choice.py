@@ -83,9 +83,20 @@ def said_of(
 
 def _used(references: "LiveReferences", found: "FoundReferences") -> list[Reference]:
     gallery = references.gallery
-    return [
-        Reference(
-            int(i), str(gallery.names[i]), float(score), os.fspath(gallery.photo_path(int(i))), int(weight)
+    used = []
+    for i, score, weight in zip(found.ids.tolist(), found.scores, found.weights, strict=True):
+        said = gallery.credit(i)
+        path = os.fspath(gallery.photo_path(i))
+        used.append(
+            Reference(
+                i,
+                str(gallery.names[i]),
+                float(score),
+                path,
+                int(weight),
+                said.title,
+                said.author,
+                said.licence,
+            )
         )
-        for i, score, weight in zip(found.ids, found.scores, found.weights, strict=True)
-    ]
+    return used

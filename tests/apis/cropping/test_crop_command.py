@@ -13,6 +13,7 @@ from PIL import Image
 
 from procrop.apis.cli import main
 from procrop.apis.cropping import command
+from procrop.model_zoo.locations import local_file
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -100,10 +101,11 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     assert [path.name for path in (tmp_path / "in").rglob("*")] == ["crops", "a.png"]
 
 
-def test_a_checkpoint_is_asked_for(monkeypatch, capsys):
-    monkeypatch.delenv("PROCROP_CHECKPOINT", raising=False)
-    assert main(["crop", "photo.jpg", "--out", "x"]) == 2
-    assert "name a trained checkpoint" in capsys.readouterr().err
+def test_without_a_checkpoint_the_model_of_the_package_is_taken(tmp_path, lite):
+    draw_photo(tmp_path / "a.png")
+    assert main(["crop", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]) == 0
+    checkpoint, gallery = HalfCropper.made[0][:2]
+    assert checkpoint == local_file(lite.weights) and gallery == local_file(lite.gallery)
 
 
 def test_the_environment_names_a_checkpoint(tmp_path, monkeypatch):
