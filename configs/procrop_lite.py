@@ -8,6 +8,7 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 model = dict(
+    backbone=dict(remember=10_000),
     bbox_head=dict(
         soft_label=dict(type="QualitySoftLabel", iou_thr=0.85, low=2.0, high=3.5, bound=0.0),
         matched_label=dict(type="MOSLabel"),

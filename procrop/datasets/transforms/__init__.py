@@ -6,8 +6,8 @@ The order in a pipeline is LoadReferences, LoadTextTokens, LoadPhoto, [LoadPseud
 
 In scope ``procrop`` the names ``Resize``, ``RandomFlip`` (children of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean
 classes that take boxes as plain arrays. They are registered here because an unregistered name would be looked up in
-mmdet, whose ``Resize`` wants its own box type, if and only if something had already imported mmdet's transforms. Give ``scale`` and
-``scales`` as (long side, short side) pairs with ``keep_ratio=True``::
+mmdet, whose ``Resize`` wants its own box type, if and only if something had already imported mmdet's transforms. Give
+``scale`` and ``scales`` as (long side, short side) pairs with ``keep_ratio=True``::
 
     dict(type="Resize", scale=(1333, 600), keep_ratio=True)
     dict(type="RandomChoiceResize", scales=[(1333, s) for s in range(480, 801, 32)], keep_ratio=True)
