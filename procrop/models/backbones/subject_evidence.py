@@ -73,7 +73,9 @@ class SubjectEvidenceBackbone(BaseModule):
         """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
         ``fold`` f (B, C f², ...) of as many cells fewer."""
         (stage,), head = self.net.forward_with_head(x)
-        inside = _photo_cells(x, STRIDE, stage), _photo_cells(x, _HEAD_STRIDE, head)
+        used = F.max_pool2d(x.abs().amax(dim=1, keepdim=True), STRIDE, ceil_mode=True)
+        coarse = F.max_pool2d(used, _HEAD_STRIDE // STRIDE, ceil_mode=True)
+        inside = _photo_cells(used, stage), _photo_cells(coarse, head)
         energy = _standing_out(stage.norm(dim=1, keepdim=True), inside[0], _FLOOR[0])
         evidence = _standing_out(self._evidence(head, inside[1]), inside[1], _FLOOR[1])
         evidence = F.interpolate(evidence, size=stage.shape[-2:], mode="bilinear", align_corners=False)
@@ -101,9 +103,9 @@ class SubjectEvidenceBackbone(BaseModule):
         return self
 
 
-def _photo_cells(x: Tensor, stride: int, like: Tensor) -> Tensor:
-    """(B, 1, h, w) 1 or 0: whether the cell of a map of this stride reaches into the photo."""
-    used = F.max_pool2d(x.abs().amax(dim=1, keepdim=True), stride, ceil_mode=True)
+def _photo_cells(used: Tensor, like: Tensor) -> Tensor:
+    """(B, 1, h, w) 1 or 0: whether a cell of a map reaches into the photo; ``used`` is above 0 where a pixel of the
+    cell is."""
     rows = _up_to_the_last(used.amax(dim=3, keepdim=True), 2)
     return (rows & _up_to_the_last(used.amax(dim=2, keepdim=True), 3)).to(like.dtype)
 
