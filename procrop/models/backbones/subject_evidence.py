@@ -72,7 +72,27 @@ class SubjectEvidenceBackbone(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
         ``fold`` f (B, C f², ...) of as many cells fewer."""
-        (stage,), head = self.net.forward_with_head(x)
+        found = self._maps(x) if len(x) == 1 else self._maps_one_by_one(x)
+        if self.fold > 1:
+            height, width = found.shape[-2:]
+            found = F.pixel_unshuffle(
+                F.pad(found, (0, -width % self.fold, 0, -height % self.fold)), self.fold
+            )
+        return (found,)
+
+    def _maps_one_by_one(self, x: Tensor) -> Tensor:
+        """The maps of a batch, each photo without its padding: a photo's maps are the same in any company, and on a
+        CPU they are there in a quarter of the time."""
+        cells = [-(-side // STRIDE) for side in x.shape[-2:]]
+        maps = []
+        for photo, (height, width) in zip(x.split(1), _photo_sizes(x), strict=True):
+            found = self._maps(photo[..., :height, :width])
+            maps.append(F.pad(found, (0, cells[1] - found.shape[3], 0, cells[0] - found.shape[2])))
+        return torch.cat(maps)
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, C, ceil(H / 16), ceil(W / 16)), before cells are laid side by side."""
+        (stage,), head = self.net.forward_with_head(x.contiguous(memory_format=torch.channels_last))
         used = F.max_pool2d(x.abs().amax(dim=1, keepdim=True), STRIDE, ceil_mode=True)
         coarse = F.max_pool2d(used, _HEAD_STRIDE // STRIDE, ceil_mode=True)
         inside = _photo_cells(used, stage), _photo_cells(coarse, head)
@@ -80,13 +100,7 @@ class SubjectEvidenceBackbone(BaseModule):
         evidence = _standing_out(self._evidence(head, inside[1]), inside[1], _FLOOR[1])
         evidence = F.interpolate(evidence, size=stage.shape[-2:], mode="bilinear", align_corners=False)
         maps = [energy, evidence * inside[0]]
-        found = torch.cat([*maps, stage] if self.features else maps, dim=1)
-        if self.fold > 1:
-            height, width = found.shape[-2:]
-            found = F.pixel_unshuffle(
-                F.pad(found, (0, -width % self.fold, 0, -height % self.fold)), self.fold
-            )
-        return (found,)
+        return torch.cat([*maps, stage] if self.features else maps, dim=1)
 
     def _evidence(self, head: Tensor, inside: Tensor) -> Tensor:
         """(B, 1, h, w), at least 0: what the head's map (B, 1280, h, w) says for the photo's classes."""
@@ -108,6 +122,13 @@ def _photo_cells(used: Tensor, like: Tensor) -> Tensor:
     cell is."""
     rows = _up_to_the_last(used.amax(dim=3, keepdim=True), 2)
     return (rows & _up_to_the_last(used.amax(dim=2, keepdim=True), 3)).to(like.dtype)
+
+
+def _photo_sizes(x: Tensor) -> list[list[int]]:
+    """(height, width) in pixels of each photo of (B, 3, H, W), at least 1: to the last row and column that is not 0."""
+    used = x.abs().amax(dim=1)
+    sides = [_up_to_the_last(used.amax(dim=axis), 1).sum(dim=1).clamp(min=1) for axis in (2, 1)]
+    return torch.stack(sides, dim=1).tolist()
 
 
 def _cells(inside: Tensor) -> Tensor:
