@@ -38,7 +38,9 @@ def subject_evidence(network: "EfficientNetLite", x: Tensor) -> tuple[Tensor, Te
     """
     stages, head = network.forward_with_head(x)
     stage = stages[-1]
-    inside = _photo_cells(x, STRIDE, stage), _photo_cells(x, _HEAD_STRIDE, head)
+    used = F.max_pool2d(x.abs().amax(dim=1, keepdim=True), STRIDE, ceil_mode=True)
+    coarse = F.max_pool2d(used, _HEAD_STRIDE // STRIDE, ceil_mode=True)
+    inside = _photo_cells(used, stage), _photo_cells(coarse, head)
     energy = _standing_out(stage.norm(dim=1, keepdim=True), inside[0], _FLOOR[0])
     evidence = _standing_out(_class_evidence(network, head, inside[1]), inside[1], _FLOOR[1])
     evidence = F.interpolate(evidence, size=stage.shape[-2:], mode="bilinear", align_corners=False)
@@ -54,9 +56,9 @@ def _class_evidence(network: "EfficientNetLite", head: Tensor, inside: Tensor) -
     return torch.einsum("bchw,bc->bhw", head, weights).clamp(min=0).unsqueeze(1)
 
 
-def _photo_cells(x: Tensor, stride: int, like: Tensor) -> Tensor:
-    """(B, 1, h, w) 1 or 0: whether the cell of a map of this stride reaches into the photo."""
-    used = F.max_pool2d(x.abs().amax(dim=1, keepdim=True), stride, ceil_mode=True)
+def _photo_cells(used: Tensor, like: Tensor) -> Tensor:
+    """(B, 1, h, w) 1 or 0: whether a cell of a map reaches into the photo; ``used`` is above 0 where a pixel of the
+    cell is."""
     rows = up_to_the_last(used.amax(dim=3, keepdim=True), 2)
     return (rows & up_to_the_last(used.amax(dim=2, keepdim=True), 3)).to(like.dtype)
 
