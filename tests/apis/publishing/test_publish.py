@@ -5,27 +5,15 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 from published_model import NAME, bytes_of
 
-from procrop.apis.publishing import publish, publish_model
+from procrop.apis.publishing import publish_model
 from procrop.engine.checkpoint import load_checkpoint_file
 from procrop.inference import CropInferencer
 from procrop.retrieval import Gallery
 from procrop.retrieval.own_photos import own_photo_ids
-
-
-@pytest.fixture
-def folder(published_zoo):
-    return published_zoo / "weights" / NAME
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Nothing is cropped to see what half precision does."""
-    monkeypatch.setattr(publish, "largest_difference", lambda *a: dict(boxes=0.0, scores=0.0))
 
 
 def test_weights_come_back_in_the_precision_they_were_stored_in(folder, trained):

@@ -12,17 +12,6 @@ from procrop.apis.publishing import publish, publish_model
 from procrop.apis.publishing.gallery_copy import sizes
 
 
-@pytest.fixture
-def folder(published_zoo):
-    return published_zoo / "weights" / NAME
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Nothing is cropped to see what half precision does."""
-    monkeypatch.setattr(publish, "largest_difference", lambda *a: dict(boxes=0.0, scores=0.0))
-
-
 @pytest.mark.parametrize("what", ["weights", "keys and tokens", "thumbnails"])
 def test_a_limit_says_by_how_much_and_leaves_what_was_there(folder, trained, tmp_path, monkeypatch, what):
     out = shutil.copytree(folder, tmp_path / "model")
