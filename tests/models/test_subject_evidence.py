@@ -100,3 +100,14 @@ def test_folded_cells_lie_side_by_side_in_the_channels(backbone):
 def test_fold_must_be_positive():
     with pytest.raises(ValueError, match="fold must be at least 1"):
         build(CFG | dict(fold=0))
+
+
+@pytest.mark.parametrize("options", [{}, {"fold": 2}, {"features": True}, {"fold": 2, "features": True}])
+def test_the_subject_map_is_the_mean_of_both_maps_whatever_lies_beside_them(backbone, options):
+    other = build(CFG | options).eval()
+    other.load_state_dict(backbone.state_dict())
+    x = photos(112, 150)  # seven rows of cells: folded ones have half of their last
+    (maps,) = backbone(x)
+    found = other.subject_map(other(x), (112, 150))
+    assert found.shape == (2, 7, 10)
+    torch.testing.assert_close(found, maps.mean(dim=1))

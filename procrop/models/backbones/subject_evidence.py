@@ -94,6 +94,13 @@ class SubjectEvidenceBackbone(BaseModule):
         weights = probable @ classifier.weight - classifier.weight.mean(dim=0)
         return torch.einsum("bchw,bc->bhw", head, weights).clamp(min=0).unsqueeze(1)
 
+    def subject_map(self, found: tuple[Tensor], size: tuple[int, int]) -> Tensor:
+        """How much each cell of 16 pixels belongs to the subject, (B, ceil(H / 16), ceil(W / 16)): the mean of both
+        maps of what :meth:`forward` gave for inputs of ``size`` (H, W)."""
+        maps = F.pixel_shuffle(found[0], self.fold) if self.fold > 1 else found[0]
+        rows, columns = ((side + STRIDE - 1) // STRIDE for side in size)
+        return maps[:, :2, :rows, :columns].mean(dim=1)
+
     def train(self, mode: bool = True) -> "SubjectEvidenceBackbone":
         """The network stays in evaluation mode."""
         super().train(mode)
