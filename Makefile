@@ -5,7 +5,7 @@ PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup quickstart test lint bench mechanism clean
+.PHONY: help setup quickstart test lint bench mechanism lite clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,21 @@ bench: setup ## measure the model's cost against Conditional DETR
 
 mechanism: setup ## measure what the references add, on hidden-style data (long)
 	$(PY) tools/mechanism.py
+
+# Photos to train on, and the seed; make lite PHOTOS=... SEED=... takes others.
+PHOTOS ?= data/lite/photos
+SEED ?= 0
+LITE_RUN = work_dirs/procrop_lite_seed$(SEED)
+OR_LEFT_OUT = || [ $$? -eq 1 ] # exit code 1: done, but some photos could not be used and are listed
+
+lite: setup ## train the model that comes with the package (hours on a CPU; goes on where it was)
+	$(PY) tools/teach.py $(PHOTOS) data/lite/windows $(OR_LEFT_OUT)
+	$(PY) tools/gallery.py build data/lite/gallery --photos $(PHOTOS) --retrieval configs/procrop_lite.py $(OR_LEFT_OUT)
+	$(MAKE) data/lite/neighbours.npz
+	$(PY) tools/train.py configs/procrop_lite.py --work-dir $(LITE_RUN) --seed $(SEED) --resume
+
+data/lite/neighbours.npz: data/lite/windows/manifest.json data/lite/gallery/manifest.json
+	$(PY) tools/neighbours.py configs/procrop_lite.py
 
 clean: ## remove caches and build leftovers; keeps .venv, data and work_dirs
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

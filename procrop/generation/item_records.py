@@ -1,15 +1,17 @@
 """The finished items: a photo and a record each, written in this order, so that a record means both are there."""
 
+import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from procrop.io.atomic import atomic_write, write_json
+from procrop.io.atomic import json_bytes, write_bytes, write_json, write_many
 from procrop.io.manifest import sha256_file
 
 from .result_store import folder_of
@@ -92,8 +94,29 @@ class ItemFolder:
         if image is None:
             path.unlink(missing_ok=True)
         else:
-            with atomic_write(path) as file:
-                Image.fromarray(image).save(file, "JPEG", quality=self.quality, subsampling=0)
-            record = ItemRecord(**{**vars(record), "image_sha256": sha256_file(path)})
+            data = self._jpeg(image)
+            write_bytes(path, data)
+            record = replace(record, image_sha256=sha256(data).hexdigest())
         write_json(self.record_path(record.key), vars(record))
         return record
+
+    def commit_together(self, made: Iterable[tuple[ItemRecord, np.ndarray | None]]) -> None:
+        """Write new items as `commit` does, but wait for the disk twice in all: for photos, then for records."""
+        photos, records = {}, []
+        for record, image in made:
+            if image is not None:
+                photos[self.image_path(record.key)] = data = self._jpeg(image)
+                record = replace(record, image_sha256=sha256(data).hexdigest())
+            records.append(record)
+        old = [path for r in records if (path := self.image_path(r.key)).exists()]
+        if old:
+            (self.root / ANNOTATIONS).unlink(missing_ok=True)
+        for path in old:
+            path.unlink()
+        write_many(photos.items())
+        write_many((self.record_path(r.key), json_bytes(vars(r))) for r in records)
+
+    def _jpeg(self, image: np.ndarray) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=self.quality, subsampling=0)
+        return buffer.getvalue()

@@ -11,21 +11,37 @@ from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, Protocol
 
 from .errors import GenerationError
-from .item_maker import ItemMaker
-from .settings import GenerationSettings
+from .item_records import ItemFolder
 from .source_photos import SourcePhoto
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # photos handed to each worker ahead of time
 _AHEAD = 2
 
-_maker: ItemMaker | None = None
+
+class Maker(Protocol):
+    """What makes the items of a photo: a class whose objects are a function of settings and folder.
+
+    Attributes:
+        settings: The first argument of its class; ``settings.imports`` are modules to import before.
+        items: The finished items; ``items.root`` is the second argument.
+    """
+
+    settings: Any
+    items: ItemFolder
+
+    def make(self, photo: SourcePhoto) -> tuple[int, int]:
+        """Make what is missing; (items made now, items there are)."""
+
+
+_maker: Maker | None = None
 
 
 def make_items(
-    maker: ItemMaker, photos: Sequence[SourcePhoto], workers: int, threads: int
+    maker: Maker, photos: Sequence[SourcePhoto], workers: int, threads: int
 ) -> Iterator[tuple[int, int]]:
     """Make the items of photos; yields, photo by photo as they are done, (items made now, items there are).
 
@@ -36,13 +52,13 @@ def make_items(
         threads: Threads of numerical libraries in each process: the same number gives the same bytes.
 
     Raises:
-        GenerationError: A worker died, or as `ItemMaker.make`.
+        GenerationError: A worker died, or as the maker's `make`.
     """
     if workers == 1:
         limit_threads(threads)
         yield from map(maker.make, photos)
         return
-    arguments = (maker.settings, maker.items.root, threads, os.getpid())
+    arguments = (type(maker), maker.settings, maker.items.root, threads, os.getpid())
     with _threads_of_children(threads):
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, arguments)
         try:
@@ -88,13 +104,13 @@ def _make(photo: SourcePhoto) -> tuple[int, int]:
     return _maker.make(photo)
 
 
-def _start(settings: GenerationSettings, root: Path, threads: int, parent: int) -> None:
+def _start(kind: type[Maker], settings: Any, root: Path, threads: int, parent: int) -> None:  # noqa: ANN401
     """Set a worker process up."""
     global _maker
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for name in settings.imports:
         import_module(name)
-    _maker = ItemMaker(settings, root)
+    _maker = kind(settings, root)
     limit_threads(threads)
 
 

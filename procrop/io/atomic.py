@@ -123,4 +123,10 @@ def write_json(path: str | os.PathLike, obj: Any) -> None:  # noqa: ANN401 (any 
     Raises:
         ValueError: ``obj`` holds NaN or an infinity, which JSON cannot.
     """
-    write_text(path, json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n")
+    write_bytes(path, json_bytes(obj))
+
+
+def json_bytes(obj: Any) -> bytes:  # noqa: ANN401 (any JSON value)
+    """The content that `write_json` gives a file."""
+    text = json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+    return text.encode("ascii")

@@ -1,5 +1,5 @@
 """The models room: importing it registers every component of ProCrop that a model config can name."""
 
-from . import backbones, croppers, heads, layers, losses, necks, task_modules
+from . import backbones, croppers, heads, layers, losses, necks, task_modules, teachers
 
-__all__ = ["backbones", "croppers", "heads", "layers", "losses", "necks", "task_modules"]
+__all__ = ["backbones", "croppers", "heads", "layers", "losses", "necks", "task_modules", "teachers"]

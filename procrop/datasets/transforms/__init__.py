@@ -2,12 +2,12 @@
 
 The order in a pipeline is LoadReferences, LoadTextTokens, LoadPhoto, [LoadPseudoLabels], LoadCropAnnotations,
 [RandomInitialCrop], [SampleCrops], [DecoySeams], [PhotometricDistortion], [SameEncoding], Resize or RandomChoiceResize,
-[DrawLesserCrops], PackCropInputs.
+[RandomFlip], [DrawLesserCrops], PackCropInputs.
 
-In scope ``procrop`` the names ``Resize`` (a child of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean classes that
-take boxes as plain arrays. They are registered here because an unregistered name would be looked up in mmdet, whose
-``Resize`` wants its own box type, if and only if something had already imported mmdet's transforms. Give ``scale`` and
-``scales`` as (long side, short side) pairs with ``keep_ratio=True``::
+In scope ``procrop`` the names ``Resize``, ``RandomFlip`` (children of mmcv's) and ``RandomChoiceResize`` (mmcv's) mean
+classes that take boxes as plain arrays. They are registered here because an unregistered name would be looked up in
+mmdet, whose ``Resize`` wants its own box type, if and only if something had already imported mmdet's transforms. Give
+``scale`` and ``scales`` as (long side, short side) pairs with ``keep_ratio=True``::
 
     dict(type="Resize", scale=(1333, 600), keep_ratio=True)
     dict(type="RandomChoiceResize", scales=[(1333, s) for s in range(480, 801, 32)], keep_ratio=True)
@@ -26,6 +26,7 @@ from .load_references import LoadReferences
 from .load_text_tokens import LoadTextTokens
 from .pack import PackCropInputs
 from .photometric_distortion import PhotometricDistortion
+from .random_flip import RandomFlip
 from .random_initial_crop import RandomInitialCrop
 from .resize import Resize
 from .same_encoding import SameEncoding
@@ -44,6 +45,7 @@ __all__ = [
     "PackCropInputs",
     "PhotometricDistortion",
     "RandomChoiceResize",
+    "RandomFlip",
     "RandomInitialCrop",
     "Resize",
     "SameEncoding",

@@ -72,13 +72,7 @@ class SubjectEvidenceBackbone(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
         ``fold`` f (B, C f², ...) of as many cells fewer."""
-        (stage,), head = self.net.forward_with_head(x)
-        inside = _photo_cells(x, STRIDE, stage), _photo_cells(x, _HEAD_STRIDE, head)
-        energy = _standing_out(stage.norm(dim=1, keepdim=True), inside[0], _FLOOR[0])
-        evidence = _standing_out(self._evidence(head, inside[1]), inside[1], _FLOOR[1])
-        evidence = F.interpolate(evidence, size=stage.shape[-2:], mode="bilinear", align_corners=False)
-        maps = [energy, evidence * inside[0]]
-        found = torch.cat([*maps, stage] if self.features else maps, dim=1)
+        found = self._maps(x) if len(x) == 1 else self._maps_one_by_one(x)
         if self.fold > 1:
             height, width = found.shape[-2:]
             found = F.pixel_unshuffle(
@@ -86,10 +80,30 @@ class SubjectEvidenceBackbone(BaseModule):
             )
         return (found,)
 
+    def _maps_one_by_one(self, x: Tensor) -> Tensor:
+        """The maps of a batch, each photo without its padding: a photo's maps are the same in any company, and on a
+        CPU they are there in a quarter of the time."""
+        cells = [-(-side // STRIDE) for side in x.shape[-2:]]
+        maps = []
+        for photo, (height, width) in zip(x.split(1), _photo_sizes(x), strict=True):
+            found = self._maps(photo[..., :height, :width])
+            maps.append(F.pad(found, (0, cells[1] - found.shape[3], 0, cells[0] - found.shape[2])))
+        return torch.cat(maps)
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, C, ceil(H / 16), ceil(W / 16)), before cells are laid side by side."""
+        (stage,), head = self.net.forward_with_head(x.contiguous(memory_format=torch.channels_last))
+        inside = _photo_cells(x, STRIDE, stage), _photo_cells(x, _HEAD_STRIDE, head)
+        energy = _standing_out(stage.norm(dim=1, keepdim=True), inside[0], _FLOOR[0])
+        evidence = _standing_out(self._evidence(head, inside[1]), inside[1], _FLOOR[1])
+        evidence = F.interpolate(evidence, size=stage.shape[-2:], mode="bilinear", align_corners=False)
+        maps = [energy, evidence * inside[0]]
+        return torch.cat([*maps, stage] if self.features else maps, dim=1)
+
     def _evidence(self, head: Tensor, inside: Tensor) -> Tensor:
         """(B, 1, h, w), at least 0: what the head's map (B, 1280, h, w) says for the photo's classes."""
         classifier = self.net.classifier
-        pooled = (head * inside).sum(dim=(2, 3)) / inside.sum(dim=(2, 3))
+        pooled = (head * inside).sum(dim=(2, 3)) / _cells(inside).flatten(1)
         probable = classifier(pooled).softmax(dim=1)
         weights = probable @ classifier.weight - classifier.weight.mean(dim=0)
         return torch.einsum("bchw,bc->bhw", head, weights).clamp(min=0).unsqueeze(1)
@@ -115,6 +129,18 @@ def _photo_cells(x: Tensor, stride: int, like: Tensor) -> Tensor:
     return (rows & _up_to_the_last(used.amax(dim=2, keepdim=True), 3)).to(like.dtype)
 
 
+def _photo_sizes(x: Tensor) -> list[list[int]]:
+    """(height, width) in pixels of each photo of (B, 3, H, W), at least 1: to the last row and column that is not 0."""
+    used = x.abs().amax(dim=1)
+    sides = [_up_to_the_last(used.amax(dim=axis), 1).sum(dim=1).clamp(min=1) for axis in (2, 1)]
+    return torch.stack(sides, dim=1).tolist()
+
+
+def _cells(inside: Tensor) -> Tensor:
+    """(B, 1, 1, 1) number of a photo's cells; 1 where all of it counts as padding, so that its maps are 0."""
+    return inside.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+
+
 def _up_to_the_last(level: Tensor, axis: int) -> Tensor:
     """Bool: everything along an axis up to the last entry above 0."""
     return level.flip(axis).cumsum(axis).flip(axis) > 0
@@ -122,7 +148,7 @@ def _up_to_the_last(level: Tensor, axis: int) -> Tensor:
 
 def _standing_out(level: Tensor, inside: Tensor, floor: float) -> Tensor:
     """What of a map (B, 1, h, w) is above ``floor`` times its mean over the photo, divided by the mean of that."""
-    cells = inside.sum(dim=(2, 3), keepdim=True)
+    cells = _cells(inside)
     mean = (level * inside).sum(dim=(2, 3), keepdim=True) / cells
     above = (level - floor * mean).clamp(min=0) * inside
     return above / (above.sum(dim=(2, 3), keepdim=True) / cells).clamp(min=_TINY)

@@ -1,0 +1,5 @@
+"""Croppers that were not trained for it: they label photos for those that are."""
+
+from .evidence_teacher import EvidenceTeacher
+
+__all__ = ["EvidenceTeacher"]
