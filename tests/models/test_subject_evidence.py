@@ -102,6 +102,17 @@ def test_fold_must_be_positive():
         build(CFG | dict(fold=0))
 
 
+@pytest.mark.parametrize("options", [{}, {"fold": 2}, {"features": True}, {"fold": 2, "features": True}])
+def test_the_subject_map_is_the_mean_of_both_maps_whatever_lies_beside_them(backbone, options):
+    other = build(CFG | options).eval()
+    other.load_state_dict(backbone.state_dict())
+    x = photos(112, 150)  # seven rows of cells: folded ones have half of their last
+    (maps,) = backbone(x)
+    found = other.subject_map(other(x), (112, 150))
+    assert found.shape == (2, 7, 10)
+    torch.testing.assert_close(found, maps.mean(dim=1))
+
+
 def test_a_photo_of_exactly_the_mean_colour_is_empty_not_nan(backbone):
     (maps,) = backbone(torch.zeros(1, 3, 64, 96))
     assert maps.shape == (1, 2, 4, 6) and not maps.any()

@@ -103,6 +103,13 @@ class SubjectEvidenceBackbone(BaseModule):
         maps, stage = subject_evidence(self.net, x.contiguous(memory_format=torch.channels_last))
         return torch.cat([maps, stage], dim=1) if self.features else maps
 
+    def subject_map(self, found: tuple[Tensor], size: tuple[int, int]) -> Tensor:
+        """How much each cell of 16 pixels belongs to the subject, (B, ceil(H / 16), ceil(W / 16)): the mean of both
+        maps of what :meth:`forward` gave for inputs of ``size`` (H, W)."""
+        maps = F.pixel_shuffle(found[0], self.fold) if self.fold > 1 else found[0]
+        rows, columns = ((side + STRIDE - 1) // STRIDE for side in size)
+        return maps[:, :2, :rows, :columns].mean(dim=1)
+
     def train(self, mode: bool = True) -> "SubjectEvidenceBackbone":
         """The network stays in evaluation mode."""
         super().train(mode)
