@@ -143,3 +143,22 @@ def test_what_was_seen_is_remembered_while_training(backbone, monkeypatch, featu
     assert len(looked) == 5 and len(remembering._seen) == 3
     remembering.eval()(small)
     assert len(looked) == 7  # not remembered while testing
+
+
+@pytest.mark.parametrize(
+    "cfg", [CFG, CFG | dict(fold=2, features=True)], ids=["maps", "folded, with features"]
+)
+def test_a_photo_has_the_same_maps_alone_and_in_any_company(backbone, cfg):
+    found = build(cfg).eval()
+    found.load_state_dict(backbone.state_dict())
+    batch = torch.zeros(3, 3, 128, 160)
+    sizes = [(96, 160), (128, 64), (70, 90)]  # the last of no multiple of anything
+    for photo, (height, width) in zip(batch, sizes, strict=True):
+        photo[:, :height, :width] = photos(height, width)[0]
+    (together,) = found(batch)
+    assert together.shape == (3, found.out_channels[0], 8 // found.fold, 10 // found.fold)
+    for photo, maps, (height, width) in zip(batch, together, sizes, strict=True):
+        (alone,) = found(photo[None, :, :height, :width])
+        rows, columns = alone.shape[-2:]
+        torch.testing.assert_close(maps[None, :, :rows, :columns], alone)
+        assert not maps[:, rows:].any() and not maps[:, :, columns:].any()
