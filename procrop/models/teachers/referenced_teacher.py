@@ -63,7 +63,8 @@ class ReferencedTeacher(EvidenceTeacher):
             {
                 "evidence": self.fingerprint,
                 "type": type(self).__name__,
-                "gallery": self.gallery.content_sha256,
+                # not where its photos lie
+                "gallery": [self.gallery.fingerprint, self.gallery.manifest["files"]],
                 "references": references,
                 "match": float(match),
             }
