@@ -30,7 +30,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("--dataset", required=True, metavar="FORMAT:ROOT[:SPLIT]", help="e.g. flms:data/flms")
     add("--tag", help="only the photos of this subset, e.g. human")
     add("--floors", action="store_true", help="measure no model: print the floors of the dataset alone")
-    add("--baseline", nargs="+", default=[], metavar="NAME", help="also measure full_photo, centre or random")
+    add(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="also measure full_photo, centre, centre_90, …",
+    )
     add("--protocols", nargs="+", metavar="NAME", help="see docs/evaluation.md (default: by dataset)")
     add("--eps", type=float, default=0.85, help="smallest IoU of a hit (default: %(default)s)")
     add("--positive-threshold", type=float, metavar="MOS", help="positives of AP (default: by dataset)")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,7 @@ def draw_comparison(
     top: int = 1,
     which: str = "auto",
     rows_per_page: int = 12,
+    references: Callable[[str], Sequence[np.ndarray | None]] | None = None,
 ) -> ModelComparison:
     """Draw the sheet of the chosen photos.
 
@@ -151,13 +152,15 @@ def draw_comparison(
         top: Crops per model. Figures are those of the best of them, an oracle for more than one.
         which: See `ground_truth`.
         rows_per_page: Rows of a page.
+        references: From a photo's id to pictures of the gallery photos that a last column shows.
     """
     rejected: dict[str, str] = {}
     photos: list[dict[str, Any]] = []
     scored = any(record.scores is not None for record in chosen)
     against = "the best annotated crop" if scored and which != "all" else "the nearest annotated crop"
     detail = f"IoU and Disp against {against}" + (f", best of {top}" if top > 1 else "")
-    sheet = ModelSheet(path, list(models), top, rows_per_page, detail=detail)
+    last = None if references is None else "references"
+    sheet = ModelSheet(path, list(models), top, rows_per_page, detail=detail, references=last)
     with sheet:
         for record in progress(chosen, desc="drawing"):
             try:
@@ -167,6 +170,7 @@ def draw_comparison(
                 rejected[record.img_id] = reason
                 sheet.add(ModelRow(record.img_id, note=reason))
                 continue
+            row.references = () if references is None else references(record.img_id)
             sheet.add(row)
             photos.append({"img_id": record.img_id, "models": figures})
     found = {

@@ -22,6 +22,12 @@ def _random_grid(img_id: str, size: Size, seed: int) -> np.ndarray:
 BASELINES: dict[str, Callable[[str, Size, int], np.ndarray]] = {
     "full_photo": lambda img_id, size, seed: full_photo(size),
     "centre": lambda img_id, size, seed: centre_crop(size),
+    # shares of both sides
+    "centre_80": lambda img_id, size, seed: centre_crop(size, 0.8),
+    "centre_90": lambda img_id, size, seed: centre_crop(size, 0.9),
+    # shares of the area
+    "centre_80_area": lambda img_id, size, seed: centre_crop(size, 0.8**0.5),
+    "centre_90_area": lambda img_id, size, seed: centre_crop(size, 0.9**0.5),
     "random": _random_grid,
 }
 

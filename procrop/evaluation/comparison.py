@@ -1,6 +1,6 @@
 """Several models on the same photos: scores beside floors, and the difference of each pair with intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -38,7 +38,7 @@ class Comparison:
     Attributes:
         models: Name -> what the protocols found; the floors are those of the first.
         draws: How the intervals were made.
-        differences: (name, name of an earlier model) -> score -> the first's figure less the second's, for every pair.
+        differences: (name, name of another model) -> score -> the first's figure less the second's.
     """
 
     models: Mapping[str, Measured]
@@ -47,14 +47,18 @@ class Comparison:
 
 
 def compare(
-    protocols: Sequence[Protocol], models: Mapping[str, Sequence[PhotoRecord]], draws: Draws | None = None
+    protocols: Sequence[Protocol],
+    models: Mapping[str, Sequence[PhotoRecord]],
+    draws: Draws | None = None,
+    pairs: Iterable[tuple[str, str]] | None = None,
 ) -> Comparison:
-    """Measure models and compare each with all before it.
+    """Measure models and compare each with all before it, or those of ``pairs``.
 
     Args:
         protocols: What to measure; their floors are computed once, since they do not depend on the model.
         models: Name -> records, the same photos in the same order for each model.
         draws: How to make the intervals.
+        pairs: (name, name of the one whose figures are taken off); None compares each with all before it.
 
     Returns:
         The comparison.
@@ -80,7 +84,9 @@ def compare(
         tables = [found[name].tables for name in names]
         sampled = resampled_scores(tables, draws.resamples, draws.seed, units)
         drawn = dict(zip(names, sampled, strict=True))
-        for less, name in combinations(names, 2):
+        if pairs is None:
+            pairs = [(name, less) for less, name in combinations(names, 2)]
+        for name, less in pairs:
             figures = [found[less].named, found[name].named]
             pair = [drawn[less], drawn[name]]
             changes[name, less] = differences(found[name].scores, figures, pair, draws.level)

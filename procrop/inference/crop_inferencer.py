@@ -28,6 +28,7 @@ from procrop.inference.photo_cropper import PhotoCropper
 from procrop.inference.photo_embedding import PhotoEmbedding
 from procrop.inference.photo_intake import TakenPhoto
 from procrop.inference.seen_photo import rejecting
+from procrop.networks.efficientnet_lite import fold_for_inference
 from procrop.registry import MODELS, TRANSFORMS
 
 
@@ -108,7 +109,7 @@ class CropInferencer(PhotoCropper):
                 "ProCrop has them, are missing"
             )
         load_weights(self.model, loaded, strict=True, name=self.checkpoint)
-        self.model.to(self.device).eval()
+        fold_for_inference(self.model.to(self.device).eval())
         trained = recorded(loaded, "text")
         self._reads_text = reads_text(self.model) and (trained or parts.text) is not None
         self.text = live_text(

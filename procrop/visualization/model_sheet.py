@@ -16,13 +16,30 @@ from procrop.visualization.crop_overlay import (
     shade_outside,
 )
 from procrop.visualization.fonts import fit_text, load_font
-from procrop.visualization.paged_sheet import CAPTION, GAP, GREY, HEADER, INK, MARGIN, TITLE, PagedSheet
+from procrop.visualization.paged_sheet import (
+    CAPTION,
+    GAP,
+    GREY,
+    HEADER,
+    INK,
+    MARGIN,
+    TITLE,
+    PagedSheet,
+    paste_photo,
+)
 
 _WIDTH, _PHOTO_HEIGHT, _CROP_HEIGHT = 300, 210, 190  # of a column and of its two pictures
 _COLUMN_GAP = 26
 _CROP_GAP = 8
 _ANNOTATED, _BEST, _SUBJECT = (60, 190, 90), (0, 92, 175), (213, 60, 30)
 _MOST = 4  # crops shown of each model
+_REFERENCE_ROWS, _REFERENCE_COLUMNS = 3, 2  # of the column of references
+#: (width, height) in pixels that a reference is shown in, and how many are
+REFERENCE_ROOM = (
+    (_WIDTH - (_REFERENCE_COLUMNS - 1) * _CROP_GAP) // _REFERENCE_COLUMNS,
+    (_PHOTO_HEIGHT + _CROP_HEIGHT + _CROP_GAP) // _REFERENCE_ROWS - _CROP_GAP,
+)
+REFERENCES_SHOWN = _REFERENCE_ROWS * _REFERENCE_COLUMNS
 
 
 @dataclass
@@ -50,6 +67,7 @@ class ModelRow:
         subject: (4,) box of the subject, or None.
         note: a line under the annotation, or in place of the pictures, why the photo was rejected.
         models: crops of each model in the sheet's order.
+        references: (h, w, 3) uint8 RGB of the gallery photos the crops were made after; None for a file that is gone.
     """
 
     title: str
@@ -59,6 +77,7 @@ class ModelRow:
     subject: np.ndarray | None = None
     note: str = ""
     models: Sequence[ModelCrops] = ()
+    references: Sequence[np.ndarray | None] = ()
 
 
 class ModelSheet(PagedSheet):
@@ -73,6 +92,7 @@ class ModelSheet(PagedSheet):
         rows_per_page: rows of a full page.
         heading: title of every page.
         detail: a line beside it.
+        references: heading of a last column with the first six references; None for no such column.
     """
 
     def __init__(
@@ -83,14 +103,16 @@ class ModelSheet(PagedSheet):
         rows_per_page: int = 12,
         heading: str = "What the models crop",
         detail: str = "",
+        references: str | None = None,
     ) -> None:
         super().__init__(path, rows_per_page, heading)
-        self.models, self.detail = list(models), detail
+        self.models, self.detail, self.references = list(models), detail, references
         self.top = max(1, min(top, _MOST))
 
     @property
     def width(self) -> int:
-        return max(self._left(len(self.models) + 1) - _COLUMN_GAP + MARGIN, 3 * _WIDTH)
+        columns = len(self.models) + 1 + (self.references is not None)
+        return max(self._left(columns) - _COLUMN_GAP + MARGIN, 3 * _WIDTH)
 
     def _left(self, column: int) -> int:
         return MARGIN + column * (_WIDTH + _COLUMN_GAP)
@@ -125,7 +147,16 @@ class ModelSheet(PagedSheet):
                     shade_outside(shown, row.photo, box)
                 outline_boxes(shown, row.photo, boxes, rank_colour(0))
             self._draw_column(canvas, draw, column, shown, row.photo, boxes, crops.note)
+        if self.references is not None:
+            self._draw_references(canvas, row.references)
         return canvas
+
+    def _draw_references(self, canvas: Image.Image, references: Sequence[np.ndarray | None]) -> None:
+        width, height = REFERENCE_ROOM
+        for number, photo in enumerate(references[:REFERENCES_SHOWN]):
+            y, x = divmod(number, _REFERENCE_COLUMNS)
+            left = self._left(len(self.models) + 1) + x * (width + _CROP_GAP)
+            paste_photo(canvas, photo, (left, GAP + TITLE + y * (height + _CROP_GAP)), REFERENCE_ROOM)
 
     def _draw_column(
         self,
@@ -150,7 +181,8 @@ class ModelSheet(PagedSheet):
 
     def draw_columns(self, draw: ImageDraw.ImageDraw) -> None:
         bold, font = load_font(16, bold=True), load_font(14)
-        for column, name in enumerate(["annotation", *self.models]):
+        last = [] if self.references is None else [self.references]
+        for column, name in enumerate(["annotation", *self.models, *last]):
             draw.text((self._left(column), HEADER - 18), fit_text(name, bold, _WIDTH), INK, bold, anchor="lm")
         left = MARGIN + load_font(24, bold=True).getlength(self.heading) + GAP
         room = self.width - MARGIN - left - 80  # where the page's number stands

@@ -1,11 +1,14 @@
 """EfficientNet-lite: the published networks, to the parameter and to the class."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from procrop.networks.efficientnet_lite import ConvBN, EfficientNetLite, normalise
+from procrop.networks.efficientnet_lite import ConvBN, EfficientNetLite, fold_for_inference, normalise
+from procrop.networks.fused_convolution import can_fuse
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,41 @@ def test_folding_changes_nothing_but_speed():
     assert not any(p.requires_grad for p in folded.parameters())
     with torch.no_grad():
         torch.testing.assert_close(folded.classify(x), plain.classify(x), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (75, 64), (64, 75), (33, 31), (1, 6)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_kernels_of_a_folded_network_give_its_maps(network, size, layout):
+    torch.manual_seed(1)
+    x = torch.randn(2, 3, *size).to(memory_format=layout)
+    folded = copy.deepcopy(network).fold_batch_norm().to(memory_format=layout)
+    with torch.no_grad():
+        assert can_fuse(x, folded.stem.conv) and not can_fuse(x.double(), folded.stem.conv)
+        (found, head), (expected, expected_head) = folded.forward_with_head(x), network.forward_with_head(x)
+    for map_, wanted in zip((*found, head), (*expected, expected_head), strict=True):
+        torch.testing.assert_close(map_, wanted, rtol=0, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_folded_network_still_gives_gradients_and_graphs(network):
+    plain, folded = copy.deepcopy(network), copy.deepcopy(network).fold_batch_norm()
+    x = torch.randn(1, 3, 32, 32, requires_grad=True)
+    assert not can_fuse(x, folded.stem.conv)
+    folded.classify(x).sum().backward()
+    y = x.detach().clone().requires_grad_()
+    plain.classify(y).sum().backward()
+    torch.testing.assert_close(x.grad, y.grad, rtol=1e-3, atol=1e-3)
+    traced = torch.jit.trace(lambda x: folded.classify(x), x.detach())
+    assert not any("mkldnn" in node.kind() for node in traced.inlined_graph.nodes())
+
+
+def test_every_network_of_a_model_is_folded_for_inference(network):
+    model = torch.nn.ModuleDict(
+        {"one": copy.deepcopy(network), "two": torch.nn.Sequential(copy.deepcopy(network))}
+    )
+    model.add_module("other", torch.nn.BatchNorm2d(3))
+    fold_for_inference(model)
+    assert [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)] == [model["other"]]
 
 
 def test_without_head_every_parameter_is_used(network):

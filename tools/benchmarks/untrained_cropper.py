@@ -30,16 +30,22 @@ def write_photos(folder: Path, count: int) -> None:
         Image.fromarray(samples[number % len(samples)]).save(folder / f"{number:04d}.jpg", quality=92)
 
 
-def write_cropper(cfg: Any, args: argparse.Namespace, folder: Path) -> tuple[Path, Path | None]:  # noqa: ANN401
+def write_cropper(
+    cfg: Any,  # noqa: ANN401
+    args: argparse.Namespace,
+    folder: Path,
+    retrieval: Path = _RETRIEVAL,
+) -> tuple[Path, Path | None]:
     """Write a checkpoint of a config's model with random weights, and a gallery of pieces of the sample photos.
 
-    The gallery's encoder is EfficientNet-lite0, whatever the config's: its weights are always there, and searching with
-    it is the cheapest, which flatters nothing that is measured beside it.
+    The gallery's encoder is EfficientNet-lite0 unless told otherwise, whatever the config's: its weights are always
+    there, and searching with it is the cheapest, which flatters nothing that is measured beside it.
 
     Args:
         cfg: the config.
         args: has ``config``, its name.
         folder: where to.
+        retrieval: config file of the gallery's encoder.
 
     Returns:
         The checkpoint, and the gallery's folder or None for a model without references.
@@ -50,7 +56,7 @@ def write_cropper(cfg: Any, args: argparse.Namespace, folder: Path) -> tuple[Pat
 
     gallery = None
     if "references" in (cfg.model.get("context_encoders") or {}):
-        gallery = _build_gallery(folder)
+        gallery = _build_gallery(folder, retrieval)
         shape = dict(token_grid=gallery.token_grid, in_channels=gallery.token_shape[1])
         cfg.model.context_encoders.references.update(shape)
     torch.manual_seed(0)
@@ -60,21 +66,21 @@ def write_cropper(cfg: Any, args: argparse.Namespace, folder: Path) -> tuple[Pat
         model = build_model(cfg, on_cpu, grid, channels)
     for weights in model.parameters():  # before training no box depends on the photo
         weights.data += 0.05 * torch.randn_like(weights)
-    retrieval = gallery and dict(fingerprint=gallery.fingerprint, token_shape=gallery.token_shape)
-    own = dict(config=cfg.pretty_text, retrieval=retrieval)
+    made_by = gallery and dict(fingerprint=gallery.fingerprint, token_shape=gallery.token_shape)
+    own = dict(config=cfg.pretty_text, retrieval=made_by)
     path = folder / "model.pth"
     torch.save(dict(state_dict=model.state_dict(), meta=dict(cfg=cfg.pretty_text, procrop=own)), path)
     return path, None if gallery is None else Path(gallery.folder)
 
 
-def _build_gallery(folder: Path) -> Any:  # noqa: ANN401
+def _build_gallery(folder: Path, config: Path) -> Any:  # noqa: ANN401
     import numpy as np
     from mmengine.config import Config
     from PIL import Image
 
     from procrop.retrieval import GalleryItem, build_gallery
 
-    retrieval = Config.fromfile(_RETRIEVAL).retrieval
+    retrieval = Config.fromfile(config).retrieval
     photos = folder / "gallery_photos"
     photos.mkdir(parents=True)
     rng, items = np.random.default_rng(0), []

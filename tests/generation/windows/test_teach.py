@@ -42,7 +42,7 @@ def test_views_are_the_photo_and_its_windows_with_the_teachers_crops(photos, out
         cut = pixels[y1:y2, x1:x2]
         width, height = line["size"]
         assert max(width, height) == 64 and abs(width / height - (x2 - x1) / (y2 - y1)) < 0.03
-        wanted = PlainTeacher()(cut).boxes * [width, height, width, height]
+        wanted = PlainTeacher()(cut, "b/one").boxes * [width, height, width, height]
         np.testing.assert_allclose([crop["box"] for crop in line["crops"]], wanted)
         assert [crop["score"] for crop in line["crops"]] == [5.0, 4.0]
         image = np.array(Image.open(out / "images" / line["photo"]), float)
