@@ -38,6 +38,7 @@ OR_LEFT_OUT = || [ $$? -eq 1 ] # exit code 1: done, but some photos could not be
 # one thread: what comes out does not hang on the number of cores
 lite: export OMP_NUM_THREADS = 1
 lite: setup ## train the model that comes with the package (hours on a CPU; goes on where it was)
+	@test -d $(PHOTOS) || { echo "$(PHOTOS): no such folder; docs/lite_training.md says which photos make lite needs" >&2; exit 2; }
 	$(PY) tools/gallery.py build data/lite/gallery --photos $(PHOTOS) --retrieval configs/procrop_lite.py $(OR_LEFT_OUT)
 	$(PY) tools/teach.py $(PHOTOS) data/lite/windows --teacher type=ReferencedTeacher gallery=data/lite/gallery $(OR_LEFT_OUT)
 	$(MAKE) data/lite/neighbours.npz
