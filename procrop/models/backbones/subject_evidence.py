@@ -72,7 +72,8 @@ class SubjectEvidenceBackbone(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
         ``fold`` f (B, C f², ...) of as many cells fewer."""
-        found = self._maps(x) if len(x) == 1 else self._maps_one_by_one(x)
+        alone = len(x) == 1 or torch.jit.is_tracing()  # a graph cannot go through the photos of any batch
+        found = self._maps(x) if alone else self._maps_one_by_one(x)
         if self.fold > 1:
             height, width = found.shape[-2:]
             found = F.pixel_unshuffle(
