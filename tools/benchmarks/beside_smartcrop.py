@@ -8,8 +8,8 @@ next photo read meanwhile, as `procrop crop` and every loop over photos do. smar
 is asked for a target size, and looks at the photo at about that size: at its default of 100 x 100 it places a crop to
 the nearest 8 of some 111 pixels, at half of both sides, or for the largest square, to the nearest 8 pixels of much
 more. A ratio of 1 or more says that the cropper is at least as fast; the last ones are of CPU time in all threads, the
-fairer clock where the machine is busy. --exported adds the model as `procrop export` wrote it. Without --checkpoint the model is that of
---config with random weights, and its gallery pieces of sample photos; a real gallery only adds to the search.
+fairer clock where the machine is busy. --exported adds the model as `procrop export` wrote it. Without --checkpoint the
+model is that of --config with random weights, and its gallery pieces of sample photos.
 """
 
 import argparse
