@@ -20,7 +20,6 @@ import numpy as np
 
 from procrop.datasets.problems import Problems
 
-
 _SHOWN = 10
 
 
