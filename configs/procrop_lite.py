@@ -14,5 +14,5 @@ model = dict(
         soft_label=dict(type="QualitySoftLabel", iou_thr=0.85, low=2.0, high=3.5, bound=0.0),
         matched_label=dict(type="MOSLabel"),
         vote_gamma=4.0,
-    )
+    ),
 )

@@ -68,7 +68,9 @@ class SubjectEvidenceBackbone(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
         ``fold`` f (B, C f², ...) of as many cells fewer."""
-        found = self._maps(x) if len(x) == 1 and not self.training else self._one_by_one(x)
+        # a graph is for any number of photos and any padding, which a trace of each photo would fix
+        whole = torch.jit.is_tracing() or (len(x) == 1 and not self.training)
+        found = self._maps(x) if whole else self._one_by_one(x)
         if self.fold > 1:
             height, width = found.shape[-2:]
             found = F.pixel_unshuffle(
