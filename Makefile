@@ -35,11 +35,15 @@ SEED ?= 0
 LITE_RUN = work_dirs/procrop_lite_seed$(SEED)
 OR_LEFT_OUT = || [ $$? -eq 1 ] # exit code 1: done, but some photos could not be used and are listed
 
+# one thread: what comes out does not hang on the number of cores
+lite: export OMP_NUM_THREADS = 1
 lite: setup ## train the model that comes with the package (hours on a CPU; goes on where it was)
-	$(PY) tools/teach.py $(PHOTOS) data/lite/windows $(OR_LEFT_OUT)
 	$(PY) tools/gallery.py build data/lite/gallery --photos $(PHOTOS) --retrieval configs/procrop_lite.py $(OR_LEFT_OUT)
+	$(PY) tools/teach.py $(PHOTOS) data/lite/windows --teacher type=ReferencedTeacher gallery=data/lite/gallery $(OR_LEFT_OUT)
 	$(MAKE) data/lite/neighbours.npz
 	$(PY) tools/train.py configs/procrop_lite.py --work-dir $(LITE_RUN) --seed $(SEED) --resume
+	$(PY) tools/publish.py $$(cat $(LITE_RUN)/last_checkpoint) --name procrop-lite --gallery data/lite/gallery \
+		--photos $(PHOTOS) --out $(LITE_RUN)/procrop-lite
 
 data/lite/neighbours.npz: data/lite/windows/manifest.json data/lite/gallery/manifest.json
 	$(PY) tools/neighbours.py configs/procrop_lite.py

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gallery_photos import write_gallery_photos
+from published_model import NAME, publish_into, train
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,3 +68,29 @@ def untrained() -> Callable:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, untrained):
+    """A checkpoint with a gallery of credited photos, to be published."""
+    return train(tmp_path_factory.mktemp("trained"), untrained)
+
+
+@pytest.fixture(scope="session")
+def published_zoo(tmp_path_factory, trained) -> Path:
+    """A folder like procrop/model_zoo, with a metafile and the tiny model published as procrop-lite."""
+    return publish_into(tmp_path_factory.mktemp("zoo"), trained)
+
+
+@pytest.fixture
+def lite(request, monkeypatch):
+    """The entry of the model that ships; where its files are not in this checkout, of a tiny one in its place."""
+    from procrop.model_zoo import locations, metafile, read_zoo
+
+    for name in ("PROCROP_CHECKPOINT", "PROCROP_METAFILE"):
+        monkeypatch.delenv(name, raising=False)
+    if not (locations.PACKAGE_ROOT / "weights" / NAME / f"{NAME}.safetensors").is_file():
+        root = request.getfixturevalue("published_zoo")
+        monkeypatch.setattr(locations, "PACKAGE_ROOT", root)
+        monkeypatch.setattr(metafile, "PACKAGE_METAFILE", root / "metafile.yml")
+    return read_zoo().models[NAME]

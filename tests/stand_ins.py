@@ -17,6 +17,7 @@ STAND_INS = {
     "DreamSimRetrieval": dict(folder=None, random_weights_seed=0, config=_SMALL_DREAMSIM),
     "LPIPSRetrieval": dict(random_weights_seed=0, image_size=32),
     "EfficientNetLiteRetrieval": {},
+    "SubjectEvidenceRetrieval": dict(image_size=64),
     "LineCompositionRetrieval": {},
 }
 # type of the text encoder -> one that makes tokens of the same width without weights or photos

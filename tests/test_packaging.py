@@ -129,6 +129,33 @@ def test_a_wheel_carries_the_model_zoo(tmp_path: Path) -> None:
     assert data <= built and Path("procrop/model_zoo/metafile.yml") in data
 
 
+@pytest.mark.slow
+def test_an_installed_wheel_crops_right_away(tmp_path: Path, published_zoo: Path) -> None:
+    """A wheel with a published model, installed into a folder of its own, crops from another working folder."""
+    sources, site, elsewhere = (tmp_path / name for name in ("sources", "site", "elsewhere"))
+    shutil.copytree(ROOT / "procrop", sources / "procrop", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, sources / name)
+    zoo = sources / "procrop" / "model_zoo"
+    if not list(zoo.glob("weights/*/*.safetensors")):
+        shutil.copytree(published_zoo, zoo, dirs_exist_ok=True)
+    pip = [sys.executable, "-m", "pip", "-q"]
+    no_index = ["--no-deps", "--no-build-isolation", "--no-index"]
+    run = dict(check=True, capture_output=True, text=True, timeout=300)
+    subprocess.run([*pip, "wheel", *no_index, "-w", tmp_path, sources], **run)
+    (wheel,) = tmp_path.glob("procrop-*.whl")
+    subprocess.run([*pip, "install", *no_index, "--target", site, wheel], **run)
+    elsewhere.mkdir()
+    shutil.copy(next((site / "procrop").rglob("thumbnails/**/*.jpg")), elsewhere / "photo.jpg")
+    code = "import procrop; print(procrop.__file__); r = procrop.crop('photo.jpg'); print(len(r.boxes), r.references)"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PROCROP_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=elsewhere, env=environment | {"PYTHONPATH": str(site)}, **run
+    )
+    place, said = done.stdout.strip().splitlines()[-2:]
+    assert Path(place).is_relative_to(site) and said.startswith("3 [Reference(") and "licence='CC" in said
+
+
 # ---------------------------------------------------------------- cheap start-up
 
 

@@ -65,7 +65,8 @@ def make_parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME=JSON",
-        help="""further teachers, by arguments of EvidenceTeacher, e.g. 'two={"sides": [256, 384]}'""",
+        help="""further teachers, by arguments of EvidenceTeacher, e.g. 'two={"sides": [256, 384]}', or of the one that
+        "type" names""",
     )
     add(
         "--fit-constant",

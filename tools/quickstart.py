@@ -1,8 +1,9 @@
 """The main job from beginning to end on this machine, a CPU included: ``python tools/quickstart.py``.
 
-Draws a toy dataset, builds a gallery, finds neighbours, trains and tests a small ProCrop, and crops the real photos
-that come with scikit-image and scikit-learn. Every step is the command that you would type. A finished step is not
-repeated; a training that was interrupted goes on where it stopped.
+Draws a toy dataset, builds a gallery, finds neighbours, trains and tests a small ProCrop. Then it crops the real photos
+that come with scikit-image and scikit-learn, with that model and with procrop-lite, which comes with the package. Every
+step is the command that you would type. A finished step is not repeated; a training that was interrupted goes on where
+it stopped.
 """
 
 import argparse
@@ -111,7 +112,8 @@ def plan(out: str, images: int, epochs: int | None) -> list[Step]:
     gallery, photos = f"{DATA}/gallery_index", f"{out}/photos"
     draw = ("tools/make_toy_dataset.py", DATA, "--images", str(images), "--replace")
     build = ("tools/gallery.py", "build", gallery, "--photos", f"{DATA}/gallery", "--retrieval", RETRIEVAL)
-    crop = ("tools/crop.py", photos, "--checkpoint", "CHECKPOINT", "--out", out, "--on-exists", "overwrite")
+    toy = f"{out}/toy_crops"
+    crop = ("tools/crop.py", photos, "--on-exists", "overwrite", "--checkpoint")
     return [
         Step("data", "draw a toy dataset", draw, DATA),
         Step("gallery", "encode the gallery of well-composed photos", build, gallery),
@@ -140,7 +142,15 @@ def plan(out: str, images: int, epochs: int | None) -> list[Step]:
             ("tools/quickstart.py", "--export-photos", photos),
             photos,
         ),
-        Step("crop", "crop them", crop, f"{out}/sheet.png"),
+        Step(
+            "toy_crop", "crop them with that model", (*crop, "CHECKPOINT", "--out", toy), f"{toy}/sheet.png"
+        ),
+        Step(
+            "crop",
+            "crop them with procrop-lite, which comes with the package",
+            (*crop, "procrop-lite", "--out", out),
+            f"{out}/sheet.png",
+        ),
     ]
 
 
@@ -227,7 +237,8 @@ def print_results(out: Path, seconds: float) -> None:
         ]
         shown = ["" if value is None else f"{value:.3f}" for value in figures]
         print(f"  {name:<18} {shown[0]:>8} {shown[1]:>8} {shown[2]:>11}  {meaning}")
-    print(f"Real photos with their crops and references: {out / 'sheet.png'}")
+    print(f"Real photos cropped by this toy model: {out / 'toy_crops' / 'sheet.png'}")
+    print(f"The same by procrop-lite, with references: {out / 'sheet.png'}")
 
 
 def _read_record(record: Path) -> dict[str, str]:

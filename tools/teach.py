@@ -40,7 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="arguments of EvidenceTeacher, or of the teacher that type=... names",
+        help="arguments of EvidenceTeacher, e.g. merit.price=0.2, or of the teacher that type=... names",
     )
     add(
         "--credits",
@@ -100,20 +100,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def teacher_config(options: list[str]) -> dict:
-    """The teacher as a config.
+    """The teacher as a config; dots in a key lead into dicts, e.g. merit.price=0.2.
 
     Raises:
         ValueError: An option is not KEY=VALUE.
     """
-    from mmengine.config import DictAction
+    from mmengine.config import Config, DictAction
 
-    config = {"type": "EvidenceTeacher"}
+    cfg = Config(dict(teacher=dict(type="EvidenceTeacher")))
     for option in options:
-        key, equals, value = option.partition("=")
+        key, equals, _ = option.partition("=")
         if not (key and equals):
             raise ValueError(f"--teacher {option}: give KEY=VALUE, e.g. sides=[320,384]")
-        config[key] = DictAction._parse_iterable(value)
-    return config
+        one = argparse.ArgumentParser(add_help=False)
+        one.add_argument("--teacher", nargs="+", action=DictAction)
+        values = one.parse_args(["--teacher", option]).teacher
+        cfg.merge_from_dict({f"teacher.{name}": value for name, value in values.items()})
+    return cfg.teacher.to_dict()
 
 
 def main(argv: list[str] | None = None) -> int:

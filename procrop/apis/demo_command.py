@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=DIR",
         help="a gallery that visitors may choose; may be repeated, the first one is taken at the start "
-        "(default: that of the training)",
+        "(default: the model's)",
     )
     model.add_argument("--k", type=int, metavar="K", help="references per photo (default: as in training)")
     model.add_argument("--no-text", action="store_true", help="crop as if the model had no text branch")

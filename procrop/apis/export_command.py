@@ -11,8 +11,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "checkpoint",
+        nargs="?",
         metavar="CHECKPOINT",
-        help="a .pth file of a training, or a model's name in `procrop models list`",
+        help="a .pth file of a training, or a model's name in `procrop models list` (default: the one that "
+        "PROCROP_CHECKPOINT names, else procrop-lite, which comes with the package)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the export")
     parser.add_argument("--overwrite", action="store_true", help="replace an export that is there")
@@ -26,9 +28,10 @@ def run(args: argparse.Namespace) -> int:
         ImportError: A package is missing.
     """
     from procrop.export import export_cropper
-    from procrop.model_zoo import resolve_checkpoint
+    from procrop.inference.one_call import find_model
 
-    exported = export_cropper(resolve_checkpoint(args.checkpoint), args.out, args.overwrite)
+    checkpoint, _ = find_model(args.checkpoint)
+    exported = export_cropper(checkpoint, args.out, args.overwrite)
     folder = exported.folder
     for file in (folder.model, folder.score_boxes):
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, opset {folder.settings['opset']}")

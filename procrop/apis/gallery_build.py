@@ -44,10 +44,9 @@ def add_arguments(build: argparse.ArgumentParser) -> None:
     build.add_argument("--version", choices=["v1", "v2"], help="of --gaicd (default: v2)")
     build.add_argument(
         "--retrieval",
-        required=True,
         metavar="CONFIG",
-        help="config file that holds `retrieval`; or a trained checkpoint (.pth) or an export, for a gallery that its "
-        "model can use",
+        help="config file that holds `retrieval`; or a trained checkpoint, a model's name or an export, for a gallery "
+        "that the model can use (default: the model that PROCROP_CHECKPOINT names, else procrop-lite)",
     )
     build.add_argument("--dry-run", action="store_true", help="say what the gallery will take, and stop")
     build.add_argument("--shard", metavar="I/N", help="build part I of N, from 0, for `merge`")
@@ -100,6 +99,10 @@ def read_config(args: argparse.Namespace) -> "tuple[dict, GallerySource]":
     from procrop.apis.retrieval_config import read_retrieval_config
     from procrop.registry import GALLERY_SOURCES
 
+    if args.retrieval is None:
+        from procrop.inference.one_call import find_model
+
+        args.retrieval, _ = find_model()
     cfg = read_retrieval_config(args.retrieval)
     retrieval = cfg["retrieval"]
     for name in ("backbone", "token_backbone"):

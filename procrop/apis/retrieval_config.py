@@ -10,14 +10,15 @@ import procrop
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-_WEIGHTS = (".pth", ".pt", ".ckpt")
+_WEIGHTS = (".pth", ".pt", ".ckpt", ".safetensors")
 
 
 def read_retrieval_config(path: str | os.PathLike) -> dict:
     """A config that holds ``retrieval``, as plain values; every key of it is checked.
 
     Args:
-        path: A config file; or what carries the config of its training: a checkpoint, or the folder of an export.
+        path: A config file; or what carries the config of its training: a checkpoint, the name of a model of
+            ``procrop models list``, or the folder of an export.
 
     Raises:
         ValueError: There is no such file, it holds no ``retrieval``, or a key or type in it does not exist.
@@ -38,7 +39,10 @@ def read_retrieval_config(path: str | os.PathLike) -> dict:
 def _carried_config(path: str | os.PathLike) -> "Config | None":
     """The config inside a checkpoint or an export; None for what is neither."""
     from procrop.engine import launch
+    from procrop.model_zoo import read_zoo, resolve_checkpoint
 
+    if not Path(path).exists() and os.fspath(path) in read_zoo().models:
+        path = resolve_checkpoint(path)
     if Path(path).suffix in _WEIGHTS and Path(path).is_file():
         return launch.config_in_checkpoint(os.fspath(path), None)
     if Path(path).is_dir():

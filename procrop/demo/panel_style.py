@@ -20,6 +20,7 @@ h3.pc-title { font-size: 15px; margin-top: 8px }
 .pc-name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 14px }
 .pc .pc-empty { padding: 64px 16px; text-align: center; color: var(--pc-grey);
   border: 1px dashed var(--border-color-primary); border-radius: 8px }
+.pc-credit { font-size: 13px; line-height: 1.3 }
 .pc-row { display: flex; flex-wrap: wrap; gap: 8px }
 .pc-button { display: inline-block; padding: 6px 14px; border: 1px solid var(--border-color-primary);
   border-radius: 6px; background: var(--button-secondary-background-fill); color: var(--body-text-color) !important;

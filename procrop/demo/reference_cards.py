@@ -80,9 +80,11 @@ def _card(
     if reference.shares is not None:
         share = float(reference.shares[0])
         bars += f"<dt>attention</dt><dd>{bar(share / scale, percent(share), 'references')}</dd>"
+    said = safe_text(reference.credit)
+    credit = f'<p class="pc-grey pc-credit">{said}</p>' if said else ""
     return (
         f'<li class="pc-ref{" pc-pinned" * pinned}" data-name="{name}">{_picture(session, reference.path, name)}'
-        f'<p class="pc-name" title="{name}">{name}</p><dl>{bars}</dl><p class="pc-row">'
+        f'<p class="pc-name" title="{name}">{name}</p>{credit}<dl>{bars}</dl><p class="pc-row">'
         f"{_button('release' if pinned else 'pin', reference.name, 'Unpin' if pinned else 'Pin', pinned)}"
         f"{_button('ban', reference.name, 'Ban')}</p></li>"
     )

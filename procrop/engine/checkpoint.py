@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
+from procrop.engine.published_weights import METADATA_KEY, as_trained, unpack_meta
 from procrop.io.manifest import sha256_file
 
 _HISTORY_METHODS = ("min", "max", "mean", "current")
@@ -39,7 +40,8 @@ def load_checkpoint_file(
         map_location: Where tensors shall live, as for ``torch.load``.
 
     Returns:
-        What the file holds. A ``.safetensors`` file comes as ``{"state_dict": tensors, "meta": its metadata}``.
+        What the file holds. A ``.safetensors`` file comes as ``{"state_dict": tensors, "meta": its metadata}``; one
+        that this project published has ``meta["procrop"]`` as a training writes it, and its float16 is float32 again.
 
     Raises:
         CheckpointError: The file is missing, damaged, has another hash, or holds objects that are not allowed.
@@ -83,10 +85,12 @@ def _read_safetensors(path: Path, map_location: str | torch.device | Callable) -
     device = str(map_location) if isinstance(map_location, str | torch.device) else "cpu"
     try:
         with safe_open(path, framework="pt", device=device) as file:
-            meta = dict(file.metadata() or {})
+            meta = unpack_meta(file.metadata() or {})
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # a method of the file, no dict
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged, or not a safetensors file ({error})") from error
+    if METADATA_KEY in meta:
+        tensors = {key: as_trained(tensor) for key, tensor in tensors.items()}
     return {"state_dict": tensors, "meta": meta}
 
 

@@ -53,15 +53,19 @@ class CropGraph(nn.Module):
         self.inputs = (tensors.IMAGE, tensors.PHOTO_SIZE, *_context_inputs(model))
         self.head = head_graph(model.bbox_head)
         self.outputs, self.score_boxes = self.head.outputs, self.head.score_boxes
+        self.tells_evidence = hasattr(model.backbone, "subject_map")
+        if self.tells_evidence:
+            self.outputs = (*self.outputs, tensors.EVIDENCE)
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """See :attr:`inputs` and :attr:`outputs`."""
         named = {tensor.name: value for tensor, value in zip(self.inputs, given, strict=True)}
-        return self.head(self._features(named))
+        feature_map, evidence = self.model.see(named["image"])
+        predicted = self.head(self._features(feature_map, named))
+        return (*predicted, evidence) if self.tells_evidence else predicted
 
-    def _features(self, given: Mapping[str, Tensor]) -> CropFeatures:
+    def _features(self, feature_map: Tensor, given: Mapping[str, Tensor]) -> CropFeatures:
         model, image, sizes = self.model, given["image"], given["photo_size"]
-        feature_map = model.extract_feat(image)
         padded = image.shape[-2:]
         memory = model.place_tokens(feature_map, padding_mask(sizes, padded, feature_map))
         if not model.fuse_before_encoder:

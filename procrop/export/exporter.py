@@ -15,6 +15,7 @@ from torch import nn
 
 from procrop.engine.checkpoint import load_checkpoint_file, load_weights
 from procrop.engine.config_text import checkpoint_config
+from procrop.inference.checkpoint_parts import reference_settings
 from procrop.inference.checkpoint_pipeline import CheckpointPipeline, split_pipeline
 from procrop.io import sha256_file, write_bytes
 from procrop.registry import MODELS, TRANSFORMS
@@ -47,7 +48,7 @@ def export_cropper(
     """Write a checkpoint's model as ONNX graphs, after comparing them with the model.
 
     Args:
-        checkpoint: a ``.pth`` file of this project's training.
+        checkpoint: a ``.pth`` file of this project's training, or a ``.safetensors`` file that it published.
         out: folder for model.onnx, score_boxes.onnx and procrop.json; made if it is not there.
         overwrite: replace an export that is there.
 
@@ -71,7 +72,8 @@ def export_cropper(
     model.eval()
     graph = CropGraph(model).eval()
     preprocessing = Preprocessing.of_model(steps, model.data_preprocessor)
-    settings = _settings(graph, preprocessing, parts, loaded, cfg.pretty_text)
+    references = reference_settings(parts, loaded, checkpoint)
+    settings = _settings(graph, preprocessing, parts, references, loaded, cfg.pretty_text)
     files = make_files(graph, preprocessing.pad_size_divisor, settings)
     sessions = [
         onnxruntime.InferenceSession(files[name], providers=["CPUExecutionProvider"]) for name in files
@@ -142,16 +144,17 @@ def _settings(
     graph: CropGraph,
     preprocessing: Preprocessing,
     parts: CheckpointPipeline,
+    references: dict[str, Any] | None,
     loaded: Mapping[str, Any],
     config: str,
 ) -> dict[str, Any]:
     """What procrop.json and the metadata of the graphs say."""
     own = (loaded.get("meta") or {}).get("procrop") or {}
     head = graph.model.bbox_head
-    references = parts.references and dict(
-        gallery=parts.references["gallery"],
-        k=parts.references.get("k", 10),
-        what=parts.references.get("what", "image"),
+    references = references and dict(
+        gallery=references["gallery"],
+        k=references.get("k", 10),
+        what=references.get("what", "image"),
         trained=own.get("retrieval"),
     )
     reads_text = "text_tokens" in graph.model.context_encoders and (own.get("text") or parts.text) is not None

@@ -46,6 +46,12 @@ REFERENCE_MASK = GraphTensor(
     "reference_mask", "bool", SCORES, "true = absent; zero references are allowed too"
 )
 TEXT_MASK = GraphTensor("text_mask", "bool", ("batch", "words"), "true = absent; zero tokens are allowed too")
+EVIDENCE = GraphTensor(
+    "evidence",
+    "float32",
+    ("batch", "rows", "columns"),
+    "how much each cell of the padded image belongs to the photo's subject, at least 0",
+)
 CANDIDATES = GraphTensor(
     "candidates", "float32", ("batch", "candidates", 4), "boxes to be scored, xyxy, normalised by the photo"
 )

@@ -13,7 +13,7 @@ from procrop.inference.crop_request import CropRequest
 from procrop.inference.crop_result import CropResult
 from procrop.inference.photo_cropper import PhotoCropper
 from procrop.inference.photo_intake import TakenPhoto
-from procrop.inference.seen_photo import SeenPhoto, rejecting
+from procrop.inference.seen_photo import SeenPhoto, rejecting, without_padding
 from procrop.structures import gaic_grid_rows
 
 from .export_folder import ExportFolder, needed
@@ -171,7 +171,8 @@ class OnnxCropper(PhotoCropper):
         outputs = self._run(self._model, {**embedding.inputs, **self._contexts(found, text)})
         boxes, scores = self._predictions(outputs, embedding.size)
         scorer = self._box_scorer(outputs, embedding.size)
-        selected = choose_crops(embedding, boxes, scores, scorer, request)
+        evidence = self._evidence(outputs, embedding)
+        selected = choose_crops(embedding, boxes, scores, scorer, request, evidence)
         return said_of(embedding, selected, text, self.references, found)
 
     def _contexts(self, found: "FoundReferences | None", text: "PhotoText | None") -> dict[str, np.ndarray]:
@@ -221,6 +222,14 @@ class OnnxCropper(PhotoCropper):
             return scored["candidate_scores"][0].astype(np.float64)
 
         return score_boxes
+
+    @staticmethod
+    def _evidence(outputs: Mapping[str, np.ndarray], photo: PreparedPhoto) -> np.ndarray | None:
+        """Where the model sees the subject (h, w), if the graph tells."""
+        if "evidence" not in outputs:
+            return None
+        (shape,) = photo.inputs["photo_size"][:, ::-1].tolist()
+        return without_padding(outputs["evidence"][0], shape, photo.inputs["image"].shape[-2:])
 
     @staticmethod
     def _run(session: "InferenceSession", inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -109,6 +109,10 @@ def largest_difference(
     expected = [value.numpy() for value in graph.head(features)[:2]]
     expected.append(_score(graph, features, candidates[CANDIDATES.name]))
     found = dict(zip([o.name for o in graph.outputs], model.run(None, arrays), strict=True))
+    if graph.tells_evidence:
+        seen = graph.model.see(torch.as_tensor(arrays["image"]))[1]
+        if not np.allclose(found["evidence"], seen.numpy(), rtol=TOLERANCE, atol=TOLERANCE):
+            return np.inf
     kept = {t.name: found[t.name] for t in graph.score_boxes.inputs[1:]}
     (scored,) = score_boxes.run(None, candidates | kept)
     return max(

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from procrop.inference.checkpoint_pipeline import CheckpointPipeline
 from procrop.inference.live_references import LiveReferences, open_gallery
 from procrop.inference.live_text import LiveText, open_text
 
@@ -30,10 +32,23 @@ def pick_device(name: str | None) -> torch.device:
     return device
 
 
-def recorded(loaded: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
-    """What a checkpoint records of the encoder of its training's ``"retrieval"`` or ``"text"``."""
+def recorded(loaded: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401 (whatever the file holds)
+    """What a checkpoint records of the encoder of its training's ``"retrieval"`` or ``"text"``, and the like."""
     own = (loaded.get("meta") or {}).get("procrop") or {}
     return own.get(what)
+
+
+def reference_settings(
+    parts: CheckpointPipeline, loaded: Mapping[str, Any], checkpoint: str | os.PathLike
+) -> dict[str, Any] | None:
+    """Settings of LoadReferences for a checkpoint's model; None for a model without references.
+
+    A published checkpoint has its gallery beside it, which stands in place of that of the training.
+    """
+    beside = recorded(loaded, "gallery")
+    if parts.references is None or beside is None:
+        return parts.references
+    return dict(parts.references, gallery=os.fspath(Path(checkpoint).resolve().parent / beside))
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def _select(
     (predicted,), score = head.predict_and_score(features, [sample])
     boxes, scores = (part.cpu().numpy().astype(np.float64) for part in (predicted.bboxes, predicted.scores))
     scorer = box_scorer(score, embedding.size, predicted.bboxes.device)
-    return choose_crops(embedding, boxes, scores, scorer, request)
+    return choose_crops(embedding, boxes, scores, scorer, request, embedding.evidence)
 
 
 def box_scorer(

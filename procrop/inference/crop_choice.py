@@ -32,6 +32,7 @@ def choose_crops(
     scores: np.ndarray,
     scorer: Callable[[np.ndarray], np.ndarray],
     request: CropRequest,
+    evidence: np.ndarray | None = None,
 ) -> SelectedCrops:
     """Choose among predictions.
 
@@ -41,12 +42,15 @@ def choose_crops(
         scores: (N,) their scores.
         scorer: scores of boxes, as :func:`select_crops` takes it.
         request: what is asked for.
+        evidence: (h, w) how much each cell of the photo belongs to its subject, where the model says so. It counts in
+            place of what stands out by its colours.
 
     Raises:
         PhotoRejected: there is no such crop.
     """
-    shaped = request.ratio is not None or request.size is not None
-    subject = photo.subject if shaped and request.subject is None else None
+    subject = None
+    if (request.ratio is not None or request.size is not None) and request.subject is None:
+        subject = photo.subject if evidence is None else evidence
     try:
         selected = select_crops(boxes, scores, photo.size, request, scorer, subject)
     except ImpossibleCropError as error:
@@ -83,9 +87,20 @@ def said_of(
 
 def _used(references: "LiveReferences", found: "FoundReferences") -> list[Reference]:
     gallery = references.gallery
-    return [
-        Reference(
-            int(i), str(gallery.names[i]), float(score), os.fspath(gallery.photo_path(int(i))), int(weight)
+    used = []
+    for i, score, weight in zip(found.ids.tolist(), found.scores, found.weights, strict=True):
+        said = gallery.credit(i)
+        path = os.fspath(gallery.photo_path(i))
+        used.append(
+            Reference(
+                i,
+                str(gallery.names[i]),
+                float(score),
+                path,
+                int(weight),
+                said.title,
+                said.author,
+                said.licence,
+            )
         )
-        for i, score, weight in zip(found.ids, found.scores, found.weights, strict=True)
-    ]
+    return used

@@ -17,6 +17,7 @@ from procrop.inference.checkpoint_parts import (
     pick_device,
     reads_text,
     recorded,
+    reference_settings,
 )
 from procrop.inference.checkpoint_pipeline import split_pipeline
 from procrop.inference.crop_answer import answer_photo
@@ -45,8 +46,9 @@ class CropInferencer(PhotoCropper):
     text. A model with components of your own needs the module that registers them to be imported first.
 
     Args:
-        checkpoint: a ``.pth`` file of this project's training.
-        gallery: folder of the gallery to take references from; by default the one of the training.
+        checkpoint: a ``.pth`` file of this project's training, or a ``.safetensors`` file that it published.
+        gallery: folder of the gallery to take references from; by default the one of the training, and for a published
+            model the one beside it.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; by default the first GPU if there is one.
         k: references per photo; by default as many as in training.
         query_encoder: a file of ``tools/distill_keys.py``: the gallery is searched with that small encoder, and the
@@ -90,7 +92,7 @@ class CropInferencer(PhotoCropper):
         self.cfg = checkpoint_config(loaded, self.checkpoint)
         parts = split_pipeline(self.cfg, self.checkpoint)
         self._settings = ReferenceSettings(
-            parts.references,
+            reference_settings(parts, loaded, checkpoint),
             recorded(loaded, "retrieval"),
             self.checkpoint,
             str(self.device),

@@ -20,6 +20,9 @@ class Reference:
         score: similarity to the photo, larger is nearer.
         path: its file, or None when the gallery does not know one.
         weight: how often it counted.
+        title: title of the photo, where the gallery says so.
+        author: who made it, likewise.
+        licence: licence that it is under, likewise.
     """
 
     id: int
@@ -27,6 +30,14 @@ class Reference:
     score: float
     path: str | None = None
     weight: int = 1
+    title: str | None = None
+    author: str | None = None
+    licence: str | None = None
+
+    @property
+    def credit(self) -> str:
+        """Title, author and licence in one line, as far as they are known; "" where nothing is."""
+        return ", ".join(filter(None, (self.title, self.author, self.licence)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +106,8 @@ class CropResult:
 
         ``path``; then either ``rejected``, or ``size`` [w, h], ``crops`` [{``box`` [x1, y1, x2, y2], ``score``,
         ``focal_point`` [x, y] in percent of the photo, as CSS ``object-position`` takes them}], ``references``
-        [{``id``, ``name``, ``score``, ``path``, ``weight``}], ``caption`` and ``caption_source``, null without text,
-        and ``notes``.
+        [{``id``, ``name``, ``score``, ``path``, ``weight``, ``title``, ``author``, ``licence``}], ``caption`` and
+        ``caption_source``, null without text, and ``notes``.
         """
         if self.rejected is not None:
             return {"path": self.path, "rejected": self.rejected}
@@ -117,6 +128,9 @@ class CropResult:
                 "score": round(ref.score, 6),
                 "path": ref.path,
                 "weight": ref.weight,
+                "title": ref.title,
+                "author": ref.author,
+                "licence": ref.licence,
             }
             for ref in self.references
         ]

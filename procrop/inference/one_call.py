@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from procrop.inference.photo_intake import Photo
 
 CHECKPOINT_VARIABLE = "PROCROP_CHECKPOINT"
+#: the model that comes with the package, and is taken where none is named
+DEFAULT_MODEL = "procrop-lite"
 
 
 def crop(
@@ -47,7 +49,7 @@ def crop(
         ``rejected``.
 
     Raises:
-        ValueError: no checkpoint is named, or the model cannot give what is asked for.
+        ValueError: the checkpoint cannot be found, or the model cannot give what is asked for.
         TypeError: an argument has an unknown name, or a photo is none.
 
     Example::
@@ -84,23 +86,22 @@ def find_model(
 
     Args:
         checkpoint: a file, or a name of ``procrop models list``; None takes what the environment variable
-            PROCROP_CHECKPOINT names.
+            PROCROP_CHECKPOINT names, and without it procrop-lite, which comes with the package.
         gallery: a folder, or the name of a model whose gallery is meant; None takes that of the model.
 
     Returns:
         The checkpoint and the gallery's folder; None for the gallery that the checkpoint itself names, or for none.
 
     Raises:
-        ValueError: nothing is named, or it cannot be found or fetched (ModelZooError, DownloadError).
+        ValueError: it cannot be found or fetched, or is not the one that was published (ModelZooError, DownloadError).
     """
-    from procrop.model_zoo import resolve_model
+    from procrop.model_zoo import ModelZooError, read_zoo, resolve_model
 
-    checkpoint = checkpoint or os.environ.get(CHECKPOINT_VARIABLE)
-    if not checkpoint:
-        raise ValueError(
-            "there is no model to crop with: name a trained checkpoint, or set the environment variable "
-            f"{CHECKPOINT_VARIABLE} to one; `procrop models list` shows what there is, `make quickstart` trains a "
-            "small one"
+    checkpoint = checkpoint or os.environ.get(CHECKPOINT_VARIABLE) or DEFAULT_MODEL
+    if checkpoint == DEFAULT_MODEL and DEFAULT_MODEL not in read_zoo().models:
+        raise ModelZooError(
+            f"this copy of procrop comes without {DEFAULT_MODEL}: install it again, name a trained checkpoint, or set "
+            f"the environment variable {CHECKPOINT_VARIABLE} to one"
         )
     return resolve_model(checkpoint, gallery)
 

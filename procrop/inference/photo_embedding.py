@@ -1,10 +1,13 @@
 """A photo as a cropper has seen it: ready for any number of questions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from procrop.inference.live_text import PhotoText
-from procrop.inference.seen_photo import SeenPhoto
+from procrop.inference.seen_photo import SeenPhoto, without_padding
 from procrop.structures import CropDataSample
 
 if TYPE_CHECKING:
@@ -30,3 +33,13 @@ class PhotoEmbedding(SeenPhoto):
     sample: CropDataSample
     text: PhotoText | None = None
     query: "ReferenceQuery | None" = None
+
+    @cached_property
+    def evidence(self) -> np.ndarray | None:
+        """(h, w) float32: how much each cell of the photo belongs to its subject; None where the image backbone does
+        not tell."""
+        known = getattr(self.features, "evidence", None)  # croppers of other kinds have features of their own
+        if known is None:
+            return None
+        (padded,) = known.cpu().numpy()
+        return without_padding(padded, self.sample.img_shape[:2], self.sample.batch_input_shape)

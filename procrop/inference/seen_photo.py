@@ -57,6 +57,15 @@ class SeenPhoto:
         return find_subject(self.photo)
 
 
+def without_padding(evidence: np.ndarray, shape: tuple[int, int], padded: tuple[int, int]) -> np.ndarray:
+    """The cells of a map (h, w) that a photo of ``shape`` reaches into, which is padded right and below to ``padded``,
+    both (height, width) in pixels."""
+    rows, columns = (
+        -(-cells * side // whole) for cells, side, whole in zip(evidence.shape, shape, padded, strict=True)
+    )
+    return evidence[:rows, :columns]
+
+
 @contextmanager
 def rejecting(name: str, size: tuple[int, int], device: object) -> Iterator[None]:
     """Turn what a photo's content or size makes go wrong into a :class:`PhotoRejected`; other errors pass.

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 from .errors import MetafileError, ModelZooError
@@ -98,7 +99,7 @@ def _load(path: Path) -> object:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MetafileError(
             f"{path}: there is no such metafile; name a file as docs/model_zoo.md shows"
@@ -106,6 +107,13 @@ def _load(path: Path) -> object:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         words = " ".join(str(error).split())
         raise MetafileError(f"{path}: cannot be read as YAML ({words}); mend the file") from error
+
+
+@lru_cache(maxsize=8)  # read at each call of crop(), and yaml takes 20 ms; nobody changes what it gives
+def _parsed(text: str) -> object:
+    import yaml
+
+    return yaml.safe_load(text)
 
 
 def _check_new(zoo: ModelZoo, entry: ModelEntry | Recipe, place: str) -> None:

@@ -13,7 +13,9 @@ from procrop.registry import INDEXES, RETRIEVAL_BACKBONES
 
 from .backbones.base import RetrievalBackbone
 from .feature_store import FeatureStore, FeatureStoreError
+from .gallery_credits import has_thumbnails, read_gallery_credits, thumbnail_name
 from .gallery_format import (
+    CREDITS_FILE,
     INDEX_FILE,
     KEYS,
     KIND,
@@ -22,8 +24,10 @@ from .gallery_format import (
     TRANSFORM_FILE,
     VERSION,
     GalleryError,
+    PhotoCredit,
     PhotoRecord,
 )
+from .gallery_info import describe_gallery
 from .gallery_shards import read_shard_table
 from .gallery_verify import verify_gallery
 from .indexes.base import VectorIndex
@@ -173,12 +177,27 @@ class Gallery:
             ) from error
 
     def photo_path(self, photo_id: int) -> Path:
-        """Where photo ``photo_id`` is.
+        """Where photo ``photo_id`` is; in a gallery that carries thumbnails, where its thumbnail is.
 
         Raises:
             IndexError: No such id.
         """
-        return self.photo_root / self.records[self._checked([photo_id])[0]].name
+        name = self.records[self._checked([photo_id])[0]].name
+        return self.photo_root / (thumbnail_name(name) if has_thumbnails(self.manifest) else name)
+
+    def credit(self, photo_id: int) -> PhotoCredit:
+        """Whose photo ``photo_id`` is; all None in a gallery that does not say.
+
+        Raises:
+            IndexError: No such id.
+            GalleryError: The gallery's file of credits is damaged.
+        """
+        return self._credits.get(self.records[self._checked([photo_id])[0]].name, PhotoCredit())
+
+    @cached_property
+    def _credits(self) -> dict[str, PhotoCredit]:
+        listed = CREDITS_FILE in self.manifest["files"]
+        return read_gallery_credits(self._checked_file(CREDITS_FILE)) if listed else {}
 
     def _checked(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         ids = np.asarray(ids, np.int64).reshape(-1)
@@ -378,22 +397,4 @@ class Gallery:
 
     def info(self) -> dict:
         """What the gallery is, as plain values for people."""
-        extra = self.manifest["extra"]
-        maker_of_tokens = self.retrieval_cfg.get("token_backbone", self.retrieval_cfg["backbone"])
-        return {
-            "folder": str(self.folder),
-            "photos": len(self),
-            "rejected": extra["rejected"],
-            "photo folder": str(self.photo_root),
-            "encoder": self.retrieval_cfg["backbone"]["type"],
-            "token encoder": maker_of_tokens["type"] if self.token_shape else None,
-            "key transform": self.retrieval_cfg["key_transform"],
-            "fitted on": extra["fitted_on"],
-            "index": self.retrieval_cfg["index"] or "FaissIndex Flat",
-            "metric": self.metric,
-            "tokens": self.token_shape,
-            "annotated": sum(bool(r.crops) for r in self.records),
-            "bytes": sum(entry["bytes"] for entry in self.manifest["files"].values()),
-            "fingerprint": self.fingerprint,
-            "content": self.content_sha256,
-        }
+        return describe_gallery(self)

@@ -9,6 +9,8 @@ A gallery folder holds::
     key_transform.npz        what the key transform learned from the raw keys
     index, index*            the vector index over the transformed keys, and what else that index keeps
     rejected.jsonl           photos that could not be used, and why
+    thumbnails/              only in a published gallery: small JPEGs in place of the photos
+    credits.jsonl            only in a published gallery: title, author and licence of each photo
     previous.json            only while a new state is being finished: the manifest of the one before
     parts/<process>/         only while several processes build: the shards that each has made
     build.lock               only while a build runs
@@ -28,6 +30,7 @@ VERSION = 2
 PHOTOS, KEYS, TOKENS, PARTS = "photos", "keys", "tokens", "parts"
 TRANSFORM_FILE, INDEX_FILE = "key_transform.npz", "index"
 REJECTED_FILE, PREVIOUS_FILE, LOCK_FILE = "rejected.jsonl", "previous.json", "build.lock"
+THUMBNAILS, CREDITS_FILE = "thumbnails", "credits.jsonl"
 
 
 class GalleryError(ValueError):
@@ -61,7 +64,7 @@ class GalleryItem:
             the photo's name in the gallery without suffix.
         crops: (c, 4) xyxy in pixels of the upright photo, or None when the photo is not annotated.
         scores: (c,) score of each crop, in the annotators' units.
-        credit: Licence and author, for what is made from the photo; a gallery does not keep them.
+        credit: Licence and author, for what is made from the photo; a gallery keeps them when it is published.
     """
 
     path: str | os.PathLike

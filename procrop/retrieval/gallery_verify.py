@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from procrop.io.manifest import ManifestError, read_manifest, sha256_file, verify_manifest
 from procrop.registry import RETRIEVAL_BACKBONES
 
+from .gallery_credits import has_thumbnails
 from .gallery_format import INDEX_FILE, KIND, TRANSFORM_FILE, VERSION
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def verify_gallery(gallery: "Gallery", photos: bool, encoders: bool) -> list[str
         problems = verify_manifest(gallery.folder)
     except ManifestError as error:
         problems = [str(error)]
-    if photos:
+    if photos and not has_thumbnails(gallery.manifest):  # thumbnails are among the files of the manifest
         problems += _photo_problems(gallery)
     if encoders:
         problems += _encoder_problems(gallery)

@@ -8,6 +8,8 @@ import numpy as np
 
 from procrop.io import sha256_file
 
+from .gallery_credits import has_thumbnails
+
 if TYPE_CHECKING:  # whoever has a gallery has imported it already
     from .gallery import Gallery
 
@@ -33,4 +35,6 @@ def own_photo_ids(gallery: "Gallery", path: str | os.PathLike, sha256: str | Non
     root = gallery.photo_root.resolve()
     name = Path(os.path.relpath(os.path.realpath(path), root)).as_posix()
     own.update(gallery.ids_of([name]).tolist())
+    if has_thumbnails(gallery.manifest):  # the thumbnail of a PNG has a suffix more
+        own.update(gallery.ids_of([name.removesuffix(".jpg")]).tolist())
     return gallery.ids_of({gallery.source_ids[i] for i in own})

@@ -21,10 +21,18 @@ def caption_strip(caption: str, source: str, width: int, size: int = 14, margin:
     Returns:
         An RGB image of this width, as high as its lines.
     """
+    label = f"caption ({source}):" if caption else "no caption"
+    return labelled_strip(label, caption, width, size, margin)
+
+
+def labelled_strip(
+    label: str, text: str, width: int, size: int = 14, margin: int = 0, lines: int = _LINES
+) -> Image.Image:
+    """Draw a text in at most so many ``lines``, after a grey label; the rest is as for :func:`caption_strip`."""
     font, room, pitch = load_font(size), max(1, width - 2 * margin), round(1.4 * size)
-    label = fit_text(f"caption ({source}):" if caption else "no caption", font, room)
+    label = fit_text(label, font, room)
     indent = font.getlength(label + " ") if label else 0
-    lines = wrap_text(caption, font, room, _LINES, indent) if caption else [""]
+    lines = wrap_text(text, font, room, lines, indent) if text else [""]
     strip = Image.new("RGB", (width, pitch * len(lines)), PAPER)
     draw = ImageDraw.Draw(strip)
     draw.text((margin, pitch / 2), label, GREY, font, anchor="lm")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
-from procrop.visualization.caption_strip import caption_strip
+from procrop.visualization.caption_strip import caption_strip, labelled_strip
 from procrop.visualization.crop_overlay import cut_crop, draw_crops, rank_colour, scale_to_fit
 from procrop.visualization.fonts import load_font
 from procrop.visualization.paged_sheet import (
@@ -28,6 +28,7 @@ _REFERENCE_COLUMNS, _REFERENCE_GAP = 3, 10
 _MAX_CROPS, _MAX_REFERENCES = 5, 6
 _REFERENCE_PITCH = (_HEIGHT + CAPTION) // 2
 REFERENCE_ROOM = (_REFERENCE_WIDTH, _REFERENCE_PITCH - CAPTION)  # (width, height) in pixels of a reference
+_CREDIT_LINES = 4
 _BELOW_CAPTION = 6  # pixels between a photo's caption and the pictures
 
 
@@ -46,6 +47,7 @@ class SheetRow:
         subject: (4,) xyxy of what the crops are for, or None.
         caption: what is said of the photo; "" writes that there is no caption, None writes nothing.
         caption_source: "given" or "generated".
+        credits: title, author and licence of each reference, in their order, "" where they are not known.
     """
 
     title: str
@@ -57,6 +59,7 @@ class SheetRow:
     subject: np.ndarray | None = None
     caption: str | None = None
     caption_source: str = ""
+    credits: Sequence[str] = ()
 
 
 class ContactSheet(PagedSheet):
@@ -113,7 +116,12 @@ class ContactSheet(PagedSheet):
         if row.caption is not None:
             said = caption_strip(row.caption, row.caption_source, self.width - 2 * MARGIN)
         extra = 0 if said is None else said.height + _BELOW_CAPTION
-        canvas, draw = self.blank_row(TITLE + extra + _HEIGHT + CAPTION + 2 * GAP, row.title, size)
+        height = TITLE + extra + _HEIGHT + CAPTION + 2 * GAP
+        credit = self._credit_strip(row)
+        below = 0 if credit is None else credit.height
+        canvas, draw = self.blank_row(height + below, row.title, size)
+        if credit is not None:
+            canvas.paste(credit, (MARGIN, height - GAP))
         if said is not None:
             canvas.paste(said, (MARGIN, GAP + TITLE - _BELOW_CAPTION))
         top = GAP + TITLE + extra
@@ -130,6 +138,14 @@ class ContactSheet(PagedSheet):
         if self.references:
             self._draw_references(canvas, draw, row.references, top)
         return canvas
+
+    def _credit_strip(self, row: SheetRow) -> Image.Image | None:
+        """Whose the references are, numbered as they stand; None where nothing is known."""
+        shown = list(row.credits[:_MAX_REFERENCES]) if self.references else []
+        if not any(shown):
+            return None
+        text = "; ".join(f"{number}: {credit}" for number, credit in enumerate(shown, 1) if credit)
+        return labelled_strip("references", text, self.width - 2 * MARGIN, size=12, lines=_CREDIT_LINES)
 
     def _draw_references(
         self,

@@ -25,6 +25,7 @@ class ExplainedReference:
         similarity: to the photo; larger is nearer.
         copies: how often it counts.
         shares: (n,) share of each crop's attention on it; None where none was recorded.
+        credit: title, author and licence, as far as the gallery says; "" where it does not.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ExplainedReference:
     similarity: float
     copies: int
     shares: np.ndarray | None
+    credit: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def explained_references(result: "CropResult") -> list[ExplainedReference]:
         if attention is not None:
             shares = np.array([attention.of(reference.id, rank) for rank in range(len(result.boxes))])
         found.append(
-            ExplainedReference(reference.name, reference.path, reference.score, reference.weight, shares)
+            ExplainedReference(
+                reference.name, reference.path, reference.score, reference.weight, shares, reference.credit
+            )
         )
     return found
 

@@ -174,13 +174,18 @@ def _draw_reference(
     left = _BARS[0]
     times = f"counts {reference.copies} times" if reference.copies > 1 else ""
     name = fit_text(reference.name, bold, canvas.width - left - font.getlength(times) - 12)
-    draw.text((left, top + 26), name, INK, bold, anchor="lm")
-    draw.text((canvas.width, top + 26), times, GREY, font, anchor="rm")
+    upper = top + (20 if reference.credit else 26)
+    draw.text((left, upper), name, INK, bold, anchor="lm")
+    draw.text((canvas.width, upper), times, GREY, font, anchor="rm")
+    if reference.credit:
+        small = load_font(12)
+        credit = fit_text(reference.credit, small, canvas.width - left)
+        draw.text((left, top + 39), credit, GREY, small, anchor="lm")
     bars = [(reference.similarity, f"{reference.similarity:.3f}", PARTS["photo"])]
     if reference.shares is not None:
         share = float(reference.shares[rank])
         bars.append((share, percent(share), PARTS["references"]))
-    middle = top + 58
+    middle = top + (64 if reference.credit else 58)
     for (value, text, colour), left, (low, high) in zip(bars, _BARS, scales, strict=False):
         upper, lower = middle - BAR[1] // 2, middle + BAR[1] // 2 - 1
         draw.rectangle((left, upper, left + BAR[0] - 1, lower), fill=ABSENT)

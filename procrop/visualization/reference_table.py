@@ -57,12 +57,13 @@ def _row(
     if thumbnail is not None:
         picture = picture_tag(Image.fromarray(thumbnail), f"reference {name}", more='loading="lazy" ')
     times = f'<span class="times">counts {reference.copies} times</span>' if reference.copies > 1 else ""
+    credit = f'<span class="times">{safe_text(reference.credit)}</span>' if reference.credit else ""
     low, high = similarities
     bars = [bar((reference.similarity - low) / (high - low), f"{reference.similarity:.3f}", "photo")]
     for share in () if reference.shares is None else reference.shares:
         bars.append(bar(float(share) / scale, percent(float(share)), "references"))
     cells = "".join(f'<td data-label="{head}">{bar}</td>' for head, bar in zip(heads, bars, strict=True))
-    return f'<tr><td class="thumb">{picture}</td><th scope="row">{name}{times}</th>{cells}</tr>\n'
+    return f'<tr><td class="thumb">{picture}</td><th scope="row">{name}{credit}{times}</th>{cells}</tr>\n'
 
 
 def bar(length: float, text: str, kind: str) -> str:

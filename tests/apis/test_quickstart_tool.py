@@ -104,6 +104,7 @@ def test_the_real_steps_are_commands_that_exist(quickstart):
         "train",
         "test",
         "photos",
+        "toy_crop",
         "crop",
     ]
     for step in steps:

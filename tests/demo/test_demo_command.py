@@ -1,13 +1,16 @@
 """What the command says before there is a page."""
 
+import html
 import re
 
 import pytest
-from demo_parts import CONFIGS
+from demo_parts import CONFIGS, write_photo
 from tiny_cropper import write_checkpoint
 
 from procrop.apis.cli import main
 from procrop.apis.demo_command import is_loopback, read_galleries
+from procrop.demo import DemoSession
+from procrop.demo.reference_cards import reference_section
 
 
 def test_galleries_have_names():
@@ -56,6 +59,21 @@ def test_it_listens_on_this_machine_alone_unless_told_otherwise(served, tmp_path
     served[1][1].close()
 
 
+def test_without_a_checkpoint_it_shows_the_model_of_the_package_and_whose_its_references_are(
+    served, lite, tmp_path
+):
+    assert run() == 0
+    store, listener = served[0]
+    listener.close()
+    (tmp_path / "session").mkdir()
+    session = DemoSession(store.cropper, tmp_path / "session")
+    session.add(write_photo(tmp_path / "a.png"), "a.png")
+    references = session.view().references
+    cards = reference_section(session, session.view())
+    assert len(references) >= 3 and all(reference.credit for reference in references)
+    assert all(f'<p class="pc-grey pc-credit">{html.escape(ref.credit)}</p>' in cards for ref in references)
+
+
 def test_what_is_this_machine():
     assert all(map(is_loopback, ("127.0.0.1", "localhost", "::1", "127.9.9.9")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.1.2", "example.org")))
@@ -97,7 +115,6 @@ def test_a_gallery_of_another_encoder_is_refused_with_the_command_that_makes_one
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "set the environment variable PROCROP_CHECKPOINT"),
         (("--checkpoint", "MODEL", "--gallery", "a=."), "this model works without references"),
         (("--checkpoint", "MODEL", "--gallery", "a=no/where"), "no/where: there is no such gallery"),
         (("--checkpoint", "MODEL", "--max-photos", "0"), "the limit photos must be above 0, got 0"),

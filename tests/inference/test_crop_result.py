@@ -13,8 +13,16 @@ def test_a_result_as_a_line_of_json():
         (640, 480),
         np.array([[1.23456, 2, 300, 400.5]]),
         np.array([0.75]),
-        [Reference(7, "sub/ref.jpg", 0.5, "/gallery/sub/ref.jpg"), Reference(2, "b.jpg", 0.25)],
+        [
+            Reference(
+                7, "sub/ref.jpg", 0.5, "/gallery/sub/ref.jpg", title="Reef", author="Li", licence="CC0-1.0"
+            ),
+            Reference(2, "b.jpg", 0.25),
+        ],
     )
+    assert [reference.credit for reference in result.references] == ["Reef, Li, CC0-1.0", ""]
+    nobodys = dict(title=None, author=None, licence=None)
+    credited = dict(title="Reef", author="Li", licence="CC0-1.0")
     line = result.to_json()
     assert "\n" not in line
     assert json.loads(line) == {
@@ -22,8 +30,9 @@ def test_a_result_as_a_line_of_json():
         "size": [640, 480],
         "crops": [{"box": [1.235, 2.0, 300.0, 400.5], "score": 0.75, "focal_point": [23.53, 41.93]}],
         "references": [
-            {"id": 7, "name": "sub/ref.jpg", "score": 0.5, "path": "/gallery/sub/ref.jpg", "weight": 1},
-            {"id": 2, "name": "b.jpg", "score": 0.25, "path": None, "weight": 1},
+            {"id": 7, "name": "sub/ref.jpg", "score": 0.5, "path": "/gallery/sub/ref.jpg", "weight": 1}
+            | credited,
+            {"id": 2, "name": "b.jpg", "score": 0.25, "path": None, "weight": 1} | nobodys,
         ],
         "caption": None,
         "caption_source": None,

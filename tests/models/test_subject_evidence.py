@@ -106,6 +106,17 @@ def test_fold_must_be_positive():
         build(CFG | dict(fold=0))
 
 
+@pytest.mark.parametrize("options", [{}, {"fold": 2}, {"features": True}, {"fold": 2, "features": True}])
+def test_the_subject_map_is_the_mean_of_both_maps_whatever_lies_beside_them(backbone, options):
+    other = build(CFG | options).eval()
+    other.load_state_dict(backbone.state_dict())
+    x = photos(112, 150)  # seven rows of cells: folded ones have half of their last
+    (maps,) = backbone(x)
+    found = other.subject_map(other(x), (112, 150))
+    assert found.shape == (2, 7, 10)
+    torch.testing.assert_close(found, maps.mean(dim=1))
+
+
 def test_a_photo_of_exactly_the_mean_colour_is_empty_not_nan(backbone):
     (maps,) = backbone(torch.zeros(1, 3, 64, 96))
     assert maps.shape == (1, 2, 4, 6) and not maps.any()
@@ -125,3 +136,49 @@ def test_a_graph_traced_with_two_photos_takes_any_number(backbone):
     traced = torch.jit.trace(lambda x: backbone(x)[0], photos(64, 96), check_trace=False)
     x = torch.cat([photos(64, 96, seed=1), photos(64, 96, seed=2)])[:3]
     torch.testing.assert_close(traced(x), backbone(x)[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("features", [False, True])
+def test_what_was_seen_is_remembered_while_training(backbone, monkeypatch, features):
+    remembering = build(CFG | dict(remember=3, features=features, fold=2))
+    remembering.load_state_dict(backbone.state_dict())
+    plain = build(CFG | dict(features=features, fold=2)).eval()
+    plain.load_state_dict(backbone.state_dict())
+    small, wide = photos(64, 96), photos(64, 128, seed=1)
+    batch = torch.nn.functional.pad(torch.cat([torch.nn.functional.pad(small, (0, 32)), wide]), (0, 0, 0, 32))
+    looked = []
+    monkeypatch.setattr(
+        remembering.net,
+        "forward_with_head",
+        lambda x, f=remembering.net.forward_with_head: looked.append(x) or f(x),
+    )
+    alone = [plain(part)[0] for part in (small, wide)]
+    alone = [torch.nn.functional.pad(part, (0, 4 - part.shape[3], 0, 3 - part.shape[2])) for part in alone]
+    remembering.train()
+    torch.testing.assert_close(remembering(batch)[0], torch.cat(alone), rtol=1e-3, atol=1e-3)
+    assert [tuple(x.shape) for x in looked] == [(1, 3, 64, 96)] * 2 + [(1, 3, 64, 128)] * 2
+    # three of the four are known; in other company too
+    torch.testing.assert_close(remembering(small)[0], plain(small)[0], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(remembering(batch)[0], torch.cat(alone), rtol=1e-3, atol=1e-3)
+    assert len(looked) == 5 and len(remembering._seen) == 3
+    remembering.eval()(small)
+    assert len(looked) == 7  # not remembered while testing
+
+
+@pytest.mark.parametrize(
+    "cfg", [CFG, CFG | dict(fold=2, features=True)], ids=["maps", "folded, with features"]
+)
+def test_a_photo_has_the_same_maps_alone_and_in_any_company(backbone, cfg):
+    found = build(cfg).eval()
+    found.load_state_dict(backbone.state_dict())
+    batch = torch.zeros(3, 3, 128, 160)
+    sizes = [(96, 160), (128, 64), (70, 90)]  # the last of no multiple of anything
+    for photo, (height, width) in zip(batch, sizes, strict=True):
+        photo[:, :height, :width] = photos(height, width)[0]
+    (together,) = found(batch)
+    assert together.shape == (3, found.out_channels[0], 8 // found.fold, 10 // found.fold)
+    for photo, maps, (height, width) in zip(batch, together, sizes, strict=True):
+        (alone,) = found(photo[None, :, :height, :width])
+        rows, columns = alone.shape[-2:]
+        torch.testing.assert_close(maps[None, :, :rows, :columns], alone)
+        assert not maps[:, rows:].any() and not maps[:, :, columns:].any()

@@ -13,6 +13,7 @@ TRIED = (
     "efficientnet_lite0_8x8",
     "efficientnet_lite0_64",
     "line_composition",
+    "subject_evidence",
 )
 # the same classes with other weights: their files are read in tests/tools/test_tool_configs.py
 LARGER_TWINS = {"efficientnet_lite0", "sam_vit_l", "sam_vit_h", "clip_vit_l14"}

@@ -131,3 +131,25 @@ def test_a_long_caption_takes_two_lines_and_no_more(tmp_path):
     assert len(one) + 20 == len(two) == len(cut)
     background = (cut == (251, 251, 249)).all(axis=2)
     assert background[:, -30:].all() and background[:, :30].all()
+
+
+def test_whose_the_references_are_stands_below_them(monkeypatch):
+    from dataclasses import replace
+
+    from procrop.visualization import contact_sheet
+
+    drawn = []
+    strip = contact_sheet.labelled_strip
+    monkeypatch.setattr(
+        contact_sheet, "labelled_strip", lambda *a, **k: drawn.append(a[:2]) or strip(*a, **k)
+    )
+    sheet = ContactSheet("sheet.png")
+    plain = sheet.draw(_row())
+    credited = sheet.draw(replace(_row(), credits=["Reef, Li, CC0-1.0", ""]))
+    assert drawn == [("references", "1: Reef, Li, CC0-1.0")] and credited.height > plain.height
+    above = plain.height - contact_sheet.GAP
+    assert np.array_equal(np.asarray(credited)[:above], np.asarray(plain)[:above])
+    assert (
+        ContactSheet("sheet.png", references=False).draw(replace(_row(), credits=["x"])).height
+        == plain.height
+    )

@@ -187,3 +187,11 @@ def test_the_crop_itself_is_shown(tmp_path):
     # the crop of 240 x 140 in its room of 440 x 300, and the photo of 300 x 200 in 440 x 330 less frames and labels
     area = (picture == (250, 0, 250)).all(axis=2).sum()
     assert 440 * 257 + 0.8 * 352 * 205 < area <= 440 * 257 + 352 * 206
+
+
+def test_a_reference_says_whose_it_is(tmp_path, texts):
+    result = explained(tmp_path, attended=attention([[1, 1, 1]] * 2))
+    first = replace(result.references[0], title="Reef", author="Li", licence="CC0-1.0")
+    picture = draw_explanation(replace(result, references=[first, *result.references[1:]]))
+    assert words(texts).count("Reef, Li, CC0-1.0") == 1
+    assert runs(picture, PARTS["photo"])[-3:] == [round(FULL * s) for s in (0.9, 0.8, 0.7)]

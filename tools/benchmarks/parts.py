@@ -147,7 +147,7 @@ class Way:
     def _watch_modules(self) -> None:
         """Let the model's parts report themselves; the head is what it does to predict."""
         model = self.model
-        self._watch("image backbone", model, "extract_feat", model.backbone, model.neck)
+        self._watch("image backbone", model, "see", model.backbone, model.neck)
         if model.encoder is not None:
             self._watch("encoder", model.encoder, "forward", model.encoder)
         for name, encoder in model.context_encoders.items():

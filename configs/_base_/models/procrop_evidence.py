@@ -8,8 +8,8 @@ model = dict(
     positional_encoding=dict(num_feats=32),
     encoder=dict(
         layer_cfg=dict(
-            self_attn_cfg=dict(embed_dims=64, dropout=0.1),
-            ffn_cfg=dict(embed_dims=64, feedforward_channels=256, ffn_drop=0.1),
+            self_attn_cfg=dict(embed_dims=64),
+            ffn_cfg=dict(embed_dims=64, feedforward_channels=256),
         )
     ),
     context_encoders=dict(references=dict(embed_dims=64)),
@@ -18,9 +18,9 @@ model = dict(
         embed_dims=64,
         decoder=dict(
             layer_cfg=dict(
-                self_attn_cfg=dict(embed_dims=64, attn_drop=0.1),
-                cross_attn_cfg=dict(embed_dims=64, attn_drop=0.1),
-                ffn_cfg=dict(embed_dims=64, feedforward_channels=256, ffn_drop=0.1),
+                self_attn_cfg=dict(embed_dims=64),
+                cross_attn_cfg=dict(embed_dims=64),
+                ffn_cfg=dict(embed_dims=64, feedforward_channels=256),
             )
         ),
         soft_label=dict(bound=0.0),

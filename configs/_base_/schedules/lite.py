@@ -1,5 +1,5 @@
-# 24 epochs in one cycle: up to 7e-4 within the first tenth, then down along a cosine to 0.
-epochs = 24
+# 60 epochs in one cycle: up to 7e-4 within the first tenth, then down along a cosine to 0.
+epochs = 60
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=7e-4, weight_decay=1e-3),
@@ -11,6 +11,6 @@ param_scheduler = [
     dict(type="CosineAnnealingLR", begin=0.1 * epochs, end=epochs, convert_to_iter_based=True),
 ]
 
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=epochs, val_interval=4)
+train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=epochs, val_interval=10)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")

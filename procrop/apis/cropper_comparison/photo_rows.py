@@ -113,17 +113,18 @@ def distinct(boxes: np.ndarray, merits: np.ndarray, count: int) -> list[int]:
 
 
 def teacher_row(name: str = "teacher", settings: Mapping[str, Any] | None = None) -> CropperRow:
-    """The rules that the model is taught by: `EvidenceTeacher`, with ``settings`` for arguments.
+    """The rules that the model is taught by: `EvidenceTeacher` or, with a ``type`` among the ``settings``, another.
 
     Raises:
-        ValueError: An argument it does not have.
+        ValueError: An argument it does not have, or no such teacher.
     """
-    from procrop.models.teachers import EvidenceTeacher
+    import procrop.models  # noqa: F401 (registers the teachers)
+    from procrop.registry import MODELS
 
     try:
-        teacher = EvidenceTeacher(**(settings or {}))
-    except TypeError as error:
-        raise ValueError(f"--teacher {name}: {error}") from error
+        teacher = MODELS.build({"type": "EvidenceTeacher"} | dict(settings or {}))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"--teacher {name}: {error.args[0]}") from error
 
     def predict(photo: ComparedPhoto) -> RowCrops:
         found = teacher(photo.pixels)

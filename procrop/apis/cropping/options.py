@@ -41,7 +41,8 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="a trained checkpoint (.pth) (default: the one that PROCROP_CHECKPOINT names)",
+        help="a trained checkpoint, a file or a name of `procrop models list` (default: the one that "
+        "PROCROP_CHECKPOINT names, else procrop-lite, which comes with the package)",
     )
     group.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     add_import_option(group, "module of your own components, to be imported first; may be repeated")
@@ -88,7 +89,7 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--gallery",
         metavar="DIR",
-        help="your own references, a folder that `procrop gallery build` made (default: those of the training)",
+        help="your own references, a folder that `procrop gallery build` made (default: the model's)",
     )
     group.add_argument("--k", type=int, metavar="K", help="references per photo (default: as in training)")
     for option, words in (("--pin", "always among the references"), ("--ban", "never among them")):

@@ -40,9 +40,9 @@ class SheetRows:
             return self.sheet.note_row(title, "the photo cannot be read any more")
         result = result_of(line, photo)
         references = [(_thumbnail(ref.path), ref.score) for ref in result.references[:_MOST]]
-        said = {}
+        said = dict(credits=[ref.credit for ref in result.references[:_MOST]])
         if self.text:
-            said = dict(caption=result.caption or "", caption_source=result.caption_source or "")
+            said |= dict(caption=result.caption or "", caption_source=result.caption_source or "")
         return self.sheet.draw(SheetRow(title, photo, result.boxes, result.scores, references, **said))
 
     def draw_again(self, records: Iterable[PhotoRecord], drawn: int) -> None:

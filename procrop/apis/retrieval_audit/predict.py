@@ -93,20 +93,21 @@ def _list(values: Tensor) -> list:
 
 @contextmanager
 def image_features_kept(model: nn.Module) -> Iterator[None]:
-    """While it lasts, ``model.extract_feat``, which sees the photos alone, is computed once per input tensor."""
-    compute = getattr(model, "extract_feat", None)
+    """While it lasts, what ``model`` sees in photos alone (``see`` or ``extract_feat``) is computed once per input."""
+    name = "see" if hasattr(model, "see") else "extract_feat"
+    compute = getattr(model, name, None)
     if compute is None:
         yield
         return
     kept: dict[str, Any] = {"inputs": None}
 
-    def extract_feat(batch_inputs: Tensor) -> Any:
+    def look(batch_inputs: Tensor) -> Any:
         if kept["inputs"] is not batch_inputs:
             kept.update(inputs=batch_inputs, features=compute(batch_inputs))
         return kept["features"]
 
-    model.extract_feat = extract_feat  # on the instance, over the class's method
+    setattr(model, name, look)  # on the instance, over the class's method
     try:
         yield
     finally:
-        del model.extract_feat
+        delattr(model, name)

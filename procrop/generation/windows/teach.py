@@ -94,18 +94,25 @@ def _check_settings(out: Path, maker: ViewMaker) -> None:
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-        old = before | before["settings"]
+        old = _flat(before)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise GenerationError(
             f"{path}: cannot be read ({error!r}); remove {out} and make it again"
         ) from error
-    new = maker.made_with | maker.settings.as_json()
-    for name in new:
-        if name != "settings" and old.get(name) != new[name]:
+    for name, value in _flat(maker.made_with).items():
+        if old.get(name) != value:
             raise GenerationError(
-                f"{out}: was made with {name} = {old.get(name)}, now it is {new[name]}; choose another folder, or "
-                "remove this one"
+                f"{out}: was made with {name} = {old.get(name)}, now it is {value}; choose another folder, or remove "
+                "this one"
             )
+
+
+def _flat(made_with: dict) -> dict:
+    return {
+        **made_with["settings"],
+        "teacher's fingerprint": made_with["teacher"],
+        "format": made_with["version"],
+    }
 
 
 def _shown(maker: ViewMaker, photos: list[SourcePhoto], workers: int, threads: int) -> Iterator[int]:

@@ -110,7 +110,7 @@ class ViewMaker:
         cut = np.ascontiguousarray(pixels[y1:y2, x1:x2])
         image = _reduced(cut, self.settings.long_side)
         height, width = image.shape[:2]
-        crops = self.teacher(cut).boxes * [width, height, width, height]
+        crops = self.teacher(cut, photo.source_id).boxes * [width, height, width, height]
         credit = {key: value for key, value in vars(photo.credit).items() if value is not None}
         return image, {
             "source_id": photo.source_id,

@@ -9,6 +9,7 @@ from procrop.inference.crop_request import CropRequest
 from procrop.structures.boxes import box_area, clip_boxes, kept_share
 
 from .candidates import free_candidates, ratio_candidates
+from .evidence import evidence_centres, kept_evidence
 from .exact_sizes import ExactSizes, ImpossibleCropError
 from .ranking import pick_diverse, relative_scores
 from .request_check import check_request, check_subject, wanted_ratio
@@ -16,6 +17,8 @@ from .request_check import check_request, check_subject, wanted_ratio
 #: what a crop without any of the subject loses of its score: a subject that the request names, and one that was found.
 #: Saliency is a weak guide: on 49 FLMS photos people's crops keep 85 % of what it finds, and 79 % if they lay anywhere.
 NAMED_WEIGHT, FOUND_WEIGHT = 1.0, 0.5
+#: to which power the share of the evidence counts that a crop keeps: the one that a vote takes an IoU to
+EVIDENCE_POWER = 4
 
 ScoreBoxes = Callable[[np.ndarray], np.ndarray]
 
@@ -31,7 +34,7 @@ class SelectedCrops:
             final scores of :func:`select_crops`.
         focal_points: (n, 2) float64 (x, y) in pixels of the upright photo, inside the crop: the centre of the part of
             the subject that the crop keeps; the centre of the crop where there is no subject in it.
-        subject: (4,) float64 xyxy, clipped to the photo, or None.
+        subject: (4,) float64 xyxy, clipped to the photo, or None, also where it is known cell by cell.
     """
 
     boxes: np.ndarray
@@ -57,7 +60,8 @@ def select_crops(
     2. **Score.** ``score_boxes`` scores candidates and predictions alike; a candidate's score is its part of the best
        among all of them, clipped to [0, 1]. It is multiplied by 1 - w * (1 - share), to the first power, where share is
        that of the subject's box in the crop, and w = 1 for a subject that the request names, 0.5 for one that was
-       found. Nothing else counts.
+       found; or by share to the fourth, where it is known cell by cell and share is that of its mass. Nothing else
+       counts.
     3. **Subject.** It is ``request.subject``, else, with a ratio, ``subject``. A subject that the request names is
        kept whole wherever the ratio allows: candidates that keep less of it than others drop out. So where none can
        hold it, the largest share wins. One that was found may be cut, at the price of the factor.
@@ -72,7 +76,8 @@ def select_crops(
         size: (width, height) of the upright photo.
         request: What is asked; ``references`` and ``caption`` are not looked at.
         score_boxes: Scores (M,) of boxes (M, 4) xyxy pixels, any scale, larger is better. Called at most once.
-        subject: (4,) xyxy pixels, what stands out in the photo; None where nothing is known.
+        subject: what stands out in the photo: (4,) xyxy pixels, or (h, w) how much each cell of the photo belongs to
+            it, at least 0; None where nothing is known.
 
     Returns:
         The crops. They are a function of the arguments alone.
@@ -84,7 +89,8 @@ def select_crops(
     check_request(request)
     ratio = wanted_ratio(request, size)
     named = request.subject is not None
-    subject = _inside(request.subject if named else subject, size)
+    evidence = subject if not named and np.ndim(subject) == 2 else None
+    subject = _inside(request.subject if named else None if evidence is not None else subject, size)
     boxes, scores = _best_first(boxes, scores, size)
     final, owners = scores, np.arange(len(boxes))
     if ratio is not None:
@@ -92,14 +98,16 @@ def select_crops(
         hull = None if subject is None else np.concatenate([np.floor(subject[:2]), np.ceil(subject[2:])])
         made, owners = ratio_candidates(boxes, size, sizes, hull)
         boxes, final, owners = _score(boxes, made, owners, score_boxes, hull, named)
+        if evidence is not None:
+            final = final * kept_evidence(boxes, evidence, size) ** EVIDENCE_POWER
     elif named or request.min_area > 0:
         made = free_candidates(boxes, size, request.min_area, subject if named else None)
         boxes, final, owners = _score(boxes, made, owners, score_boxes, None, False)
     elif request.max_overlap is None:
-        return _selected(boxes[: request.top_k], scores[: request.top_k], subject)
+        return _selected(boxes[: request.top_k], scores[: request.top_k], size, subject, evidence)
     order = np.argsort(-final, kind="stable")
     chosen = pick_diverse(order, boxes, owners, request.top_k, request.max_overlap)
-    return _selected(boxes[chosen], final[chosen], subject)
+    return _selected(boxes[chosen], final[chosen], size, subject, evidence)
 
 
 def _best_first(
@@ -149,7 +157,15 @@ def _score(
     return made[stays], final[stays], owners[stays]
 
 
-def _selected(boxes: np.ndarray, scores: np.ndarray, subject: np.ndarray | None) -> SelectedCrops:
+def _selected(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    size: tuple[int, int],
+    subject: np.ndarray | None,
+    evidence: np.ndarray | None,
+) -> SelectedCrops:
+    if evidence is not None:
+        return SelectedCrops(boxes, scores, evidence_centres(boxes, evidence, size), None)
     low, high = boxes[:, :2], boxes[:, 2:]
     if subject is not None:
         part = np.maximum(low, subject[:2]), np.minimum(high, subject[2:])

@@ -16,8 +16,11 @@ class PhotoFeatures:
         tokens (TokenSet): What the contexts are fused into, (B, h·w, d): the encoder's tokens f̃, or the map's own where
             contexts are fused before the encoder.
         extent (Tensor): Width and height of each unpadded photo in cells of the map, (B, 2) float32.
+        evidence (Tensor, optional): How much each cell belongs to the photo's subject, (B, rows, columns), at least 0,
+            padded as the batch is; None where the image backbone does not tell.
     """
 
     feature_map: Tensor
     tokens: TokenSet
     extent: Tensor
+    evidence: Tensor | None = None

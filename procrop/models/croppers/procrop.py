@@ -111,6 +111,14 @@ class ProCrop(BaseDetector):
         """Photos (B, 3, H, W), normalised and padded, to a feature map (B, d, h, w)."""
         return self.neck(self.backbone(batch_inputs))[-1]
 
+    def see(self, batch_inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same feature map, and with it where the backbone sees the photos' subjects, (B, rows, columns), if it has
+        a ``subject_map`` of what it gives."""
+        if not hasattr(self.backbone, "subject_map"):
+            return self.extract_feat(batch_inputs), None
+        stages = self.backbone(batch_inputs)
+        return self.neck(stages)[-1], self.backbone.subject_map(stages, batch_inputs.shape[-2:])
+
     def photo_tokens(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
         """The feature map as tokens (B, h·w, d) with positions; padding is masked (mask None if there is none)."""
         return self.place_tokens(feature_map, self._padding_mask(feature_map, data_samples))
@@ -147,11 +155,11 @@ class ProCrop(BaseDetector):
     def embed_photo(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> PhotoFeatures:
         """What does not depend on contexts: the part of :meth:`extract_memory` that a photo needs once, whatever it is
         then fused with. Of the samples only ``img_shape`` and ``batch_input_shape`` count."""
-        feature_map = self.extract_feat(batch_inputs)
+        feature_map, evidence = self.see(batch_inputs)
         tokens = self.photo_tokens(feature_map, data_samples)
         if not self.fuse_before_encoder:
             tokens = self.encode(tokens)
-        return PhotoFeatures(feature_map, tokens, self._extent(feature_map, data_samples))
+        return PhotoFeatures(feature_map, tokens, self._extent(feature_map, data_samples), evidence)
 
     def fuse_photo(self, photo: PhotoFeatures, data_samples: Sequence[CropDataSample]) -> CropFeatures:
         """The rest of :meth:`extract_memory`: what the head reads, of photos embedded before and the contexts that the

@@ -86,8 +86,13 @@ class EvidenceTeacher:
         self._backbone.net.fold_batch_norm()
         self._backbone = self._backbone.eval().to(self.device, memory_format=torch.channels_last)
 
-    def __call__(self, photo: np.ndarray) -> ConsensusCrops:
-        """Crops of a photo (H, W, 3) uint8 RGB."""
+    def __call__(self, photo: np.ndarray, source_id: str | None = None) -> ConsensusCrops:  # noqa: ARG002 (for others)
+        """Crops of a photo (H, W, 3) uint8 RGB.
+
+        Args:
+            photo: The photo.
+            source_id: Of what it was cut from; only teachers with references ask, which must not be its own source.
+        """
         return self.crops(self.subject_map(photo), (photo.shape[1], photo.shape[0]))
 
     def subject_map(self, photo: np.ndarray) -> np.ndarray:
@@ -106,8 +111,10 @@ class EvidenceTeacher:
             subject: (h, w), as `subject_map` gives it.
             size: (width, height) of the photo; only its shape counts.
         """
-        windows, _ = window_lattice()
-        merits = self.merit(subject, windows)
+        return self._best(self.merit(subject, window_lattice()[0]), size)
+
+    def _best(self, merits: np.ndarray, size: tuple[int, int]) -> ConsensusCrops:
+        """The crops that agree best with the merits (n,) of the lattice's windows, in a photo of (width, height)."""
         return consensus_crops(merits, usable_windows(size), self.count, self.temperature)
 
     @torch.no_grad()

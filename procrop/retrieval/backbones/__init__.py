@@ -10,6 +10,7 @@ from .hf_sam import HFSAMRetrieval
 from .line_composition import LineCompositionRetrieval
 from .lpips import LPIPSRetrieval
 from .sam import SAMRetrieval
+from .subject_evidence import SubjectEvidenceRetrieval
 from .torch_retrieval import TorchRetrieval
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "LineCompositionRetrieval",
     "RetrievalBackbone",
     "SAMRetrieval",
+    "SubjectEvidenceRetrieval",
     "TorchRetrieval",
 ]

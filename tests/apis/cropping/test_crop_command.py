@@ -100,10 +100,10 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     assert [path.name for path in (tmp_path / "in").rglob("*")] == ["crops", "a.png"]
 
 
-def test_a_checkpoint_is_asked_for(monkeypatch, capsys):
-    monkeypatch.delenv("PROCROP_CHECKPOINT", raising=False)
-    assert main(["crop", "photo.jpg", "--out", "x"]) == 2
-    assert "name a trained checkpoint" in capsys.readouterr().err
+def test_without_a_checkpoint_the_model_of_the_package_is_taken(tmp_path, lite):
+    draw_photo(tmp_path / "a.png")
+    assert main(["crop", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]) == 0
+    assert HalfCropper.made[0][0] == lite.name
 
 
 def test_the_environment_names_a_checkpoint(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from procrop.generation.curation.principles.raster_shares import mass_in
 from procrop.generation.curation.window_merit import WindowMerit
 
-ONLY = dict(price=0.0, balance=0.0, cut=0.0, size=0.0, shape=0.0)
+ONLY = dict(price=0.0, balance=0.0, edge=0.0, headroom=0.0, size=0.0, shape=0.0)
 BOXES = np.array([[0, 0, 1, 1], [0.25, 0.25, 0.75, 0.75], [0.5, 0, 1, 0.5]])
 
 
@@ -45,13 +45,28 @@ def test_shape_is_relative_to_the_photos():
     np.testing.assert_allclose(merit, [0, -(np.log(2) ** 2), -(np.log(2) ** 2)])
 
 
-def test_an_edge_through_the_subject_costs_by_its_length():
+def test_an_edge_costs_by_the_densest_part_of_what_it_runs_through():
     stripe = np.zeros((50, 50))
     stripe[:, 20:30] = 1  # density 5 in x from 0.4 to 0.6
-    boxes = np.array([[0.5, 0.2, 0.9, 0.8], [0.7, 0.2, 0.95, 0.8]])
-    merit = WindowMerit(**(ONLY | dict(cut=1.0)))(stripe, boxes) - mass_in(stripe, boxes) / stripe.sum()
-    # left edge: 5 · 0.6; upper and lower one: a quarter of each lies in the stripe, 5 · 0.25 · 0.4
-    np.testing.assert_allclose(merit, [-(5 * 0.6 + 2 * 5 * 0.25 * 0.4), 0], atol=1e-9)
+    boxes = np.array([[0.5, 0.2, 0.9, 0.8], [0.7, 0.2, 0.95, 0.8], [0, 0, 1, 0.5], [0, 0, 1, 1]])
+    merit = WindowMerit(**(ONLY | dict(edge=1.0)))(stripe, boxes) - mass_in(stripe, boxes) / stripe.sum()
+    # the left edge runs in the stripe; of the upper and lower ones a quarter does, and 15 % count; the third crop's
+    # lower edge has a fifth in it; the photo's own border costs nothing
+    root = np.sqrt(5)
+    np.testing.assert_allclose(merit, [-3 * root, 0, -root, 0], atol=1e-9)
+
+
+def test_half_a_strip_over_the_subject_costs_half():
+    block = np.zeros((100, 100))
+    block[:, :50] = 1  # density 2
+    merit = WindowMerit(**(ONLY | dict(edge=1.0)))(block, np.array([[0.5, 0, 1, 1], [0.52, 0, 1, 1]]))
+    np.testing.assert_allclose(merit, [-np.sqrt(2) / 2, -np.sqrt(2) / 6], atol=1e-9)
+
+
+def test_taking_off_above_costs_what_taking_off_below_gains():
+    boxes = np.array([[0, 0.2, 1, 1], [0, 0, 1, 0.8], [0, 0.1, 1, 0.9]])
+    merit = WindowMerit(**(ONLY | dict(headroom=0.5)))(np.zeros((4, 4)), boxes)
+    np.testing.assert_allclose(merit, [-0.1, 0.1, 0], atol=1e-12)
 
 
 def test_balance_is_that_of_the_principle():
