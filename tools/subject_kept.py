@@ -139,7 +139,8 @@ def make_croppers(args: argparse.Namespace) -> "dict[str, RatioCropper]":
 def named(text: str) -> tuple[str, str]:
     """Name and place of ``[NAME=]CHECKPOINT``; without a name that of the file."""
     name, equals, place = text.partition("=")
-    return (name, place) if equals and name and place else (Path(text).stem, text)
+    named = equals and name and place and not Path(text).exists()
+    return (name, place) if named else (Path(text).stem, text)
 
 
 def count_text(dataset: str, subjects: list, folders: dict) -> str:
