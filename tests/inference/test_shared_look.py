@@ -41,29 +41,36 @@ def look_gallery(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def write(tmp_path_factory, untrained, look_gallery):
-    """A function (other options of Resize, change of the weights) that writes a checkpoint of procrop-lite."""
+def checkpoint(tmp_path_factory, untrained, look_gallery):
+    """Procrop-lite with random weights but for its backbone."""
+    folder = tmp_path_factory.mktemp("model")
+    cfg = Config.fromfile(CONFIG)
+    resize_step(cfg).scale = (SIDE, SIDE)
+    cfg.dump(folder / "config.py")
+    return untrained(folder / "config.py", look_gallery, folder / "model.pth")
 
-    def write(resize=None, change=None, preprocessor=None):
-        folder = tmp_path_factory.mktemp("model")
-        cfg = Config.fromfile(CONFIG)
-        (step,) = (s for s in cfg.test_dataloader.dataset.pipeline if s.type == "Resize")
-        step.update(dict(scale=(SIDE, SIDE)) | (resize or {}))
+
+def resize_step(cfg):
+    (step,) = (step for step in cfg.test_dataloader.dataset.pipeline if step.type == "Resize")
+    return step
+
+
+@pytest.fixture
+def write(tmp_path, checkpoint):
+    """A function (other options of Resize and of the preprocessor, change of the weights) that writes a variant."""
+
+    def write(resize=None, preprocessor=None, change=None):
+        saved = torch.load(checkpoint)
+        cfg = Config.fromstring(saved["meta"]["procrop"]["config"], ".py")
+        resize_step(cfg).update(resize or {})
         cfg.model.data_preprocessor.update(preprocessor or {})
-        cfg.dump(folder / "config.py")
-        path = untrained(folder / "config.py", look_gallery, folder / "model.pth")
+        saved["meta"]["procrop"]["config"] = saved["meta"]["cfg"] = cfg.pretty_text
         if change is not None:
-            saved = torch.load(path)
             saved["state_dict"] = {name: change(name, value) for name, value in saved["state_dict"].items()}
-            torch.save(saved, path)
-        return path
+        torch.save(saved, tmp_path / "model.pth")
+        return tmp_path / "model.pth"
 
     return write
-
-
-@pytest.fixture(scope="module")
-def checkpoint(write):
-    return write()
 
 
 def half(name, value):
