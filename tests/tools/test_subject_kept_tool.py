@@ -54,7 +54,6 @@ def place(tmp_path, monkeypatch):
     module = types.ModuleType("procrop.inference.crop_inferencer")
     module.CropInferencer = RightCropper
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr("procrop.inference.CropInferencer", RightCropper, raising=False)
     monkeypatch.setattr("procrop.model_zoo.resolve_model", lambda checkpoint, gallery: (checkpoint, gallery))
     return tmp_path
 

@@ -88,7 +88,8 @@ def model_crops(
     Raises:
         ValueError: The model or its gallery cannot be found or used.
     """
-    from procrop.inference import CropInferencer, CropRequest
+    from procrop.inference.crop_inferencer import CropInferencer
+    from procrop.inference.crop_request import CropRequest
     from procrop.inference.one_call import find_model
 
     cropper = CropInferencer(*find_model(checkpoint, gallery), device)
