@@ -12,9 +12,8 @@ from procrop.evaluation.known_subjects import KnownSubject
 from procrop.evaluation.subject_kept import can_be_kept, largest_crop
 from procrop.structures.boxes import clip_boxes
 
-_SMARTCROP_SIDE = (
-    100  # about the longer one of the target that smartcrop is asked for, as in its documentation
-)
+# about the longer one of the target that smartcrop is asked for, as in its documentation
+_SMARTCROP_SIDE = 100
 
 
 @dataclass(frozen=True, eq=False)
