@@ -29,7 +29,6 @@ ROWS = (
     "rules",
     "teacher",
 )
-_SHOWN = 10
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -114,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
     from procrop.apis.cropper_comparison import compare, gains
     from procrop.apis.cropper_comparison.prediction_store import PredictionStore
     from procrop.evaluation.comparison import Draws
+    from procrop.evaluation.predictions import list_problems
     from procrop.io.atomic import write_json, write_text
 
     check_options(args)
@@ -208,16 +208,6 @@ def draw_sheet(args: argparse.Namespace, dataset: object, store: object, rows: "
     chosen = rows_to_draw(rows, args.sheet_rows)
     pages = draw_rows(args.sheet, dataset, store, chosen, args.limit)
     print(", ".join(str(page) for page in pages))
-
-
-def list_problems(problems: dict) -> int:
-    """Print the photos that rows rejected; the exit code."""
-    for name, found in problems.items():
-        for place, reason in found.entries[:_SHOWN]:
-            print(f"{name}: {place}: {reason}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
-        if len(found) > _SHOWN:
-            print(f"{name}: ... {len(found)} in all", file=sys.stderr)
-    return 1 if any(problems.values()) else 0
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-_SHOWN = 10
-
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line; nothing heavy is imported for it."""
@@ -79,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     from procrop.datasets.formats.spec import parse_spec
     from procrop.evaluation.comparison import Draws, compare, comparison_text
     from procrop.evaluation.named_protocols import default_protocols
+    from procrop.evaluation.predictions import list_problems
 
     spec = parse_spec(args.dataset)
     photos = read_photos(args, args.dataset, args.tag)
@@ -235,17 +234,6 @@ def write_results(args: argparse.Namespace, dataset: str, found: Any, records: l
         write_text(args.markdown, f"{form.title}\n\n{paper_table(form, models, content['floors'], about)}")
     if args.per_photo:
         write_photo_sheet(args.per_photo, found.models, records)
-
-
-def list_problems(problems: dict[str, Any]) -> int:
-    """Print what could not be used of the predictions; the exit code."""
-    for name, found in problems.items():
-        for place, reason in found.entries[:_SHOWN]:
-            # a name may hold characters that the terminal cannot show
-            print(f"{name}: {place}: {reason}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
-        if len(found) > _SHOWN:
-            print(f"{name}: ... {len(found)} in all: {found.summary()}", file=sys.stderr)
-    return 1 if any(problems.values()) else 0
 
 
 def main(argv: list[str] | None = None) -> int:

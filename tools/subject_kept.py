@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from procrop.apis.subject_test.ratio_croppers import RatioCropper
 
 SUBJECTS = Path(__file__).resolve().parent / "known_subjects.jsonl"
-PLAIN = ("smartcrop", "centre", "oracle")
+PLAIN = ("smartcrop", "smartcrop_largest", "centre", "oracle")
 _SHOWN = 10
 
 
@@ -127,14 +127,20 @@ def make_croppers(args: argparse.Namespace) -> "dict[str, RatioCropper]":
         if name in croppers or name in PLAIN:
             raise ValueError(f"two croppers are called {name!r}; name one of them: other={place}")
         croppers[name] = ratio_croppers.model_crops(place, args.gallery, args.device)
-    plain = (ratio_croppers.smartcrop_crops, ratio_croppers.centre_crops, ratio_croppers.oracle_crops)
+    plain = (
+        ratio_croppers.smartcrop_crops,
+        ratio_croppers.largest_smartcrop_crops,
+        ratio_croppers.centre_crops,
+        ratio_croppers.oracle_crops,
+    )
     return croppers | dict(zip(PLAIN, plain, strict=True))
 
 
 def named(text: str) -> tuple[str, str]:
     """Name and place of ``[NAME=]CHECKPOINT``; without a name that of the file."""
     name, equals, place = text.partition("=")
-    return (name, place) if equals and name and place else (Path(text).stem, text)
+    named = equals and name and place and not Path(text).exists()
+    return (name, place) if named else (Path(text).stem, text)
 
 
 def count_text(dataset: str, subjects: list, folders: dict) -> str:

@@ -11,12 +11,16 @@ passed over.
 
 import json
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
 
 from procrop.datasets.problems import Problems
+
+_SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,3 +141,14 @@ def _size(entry: dict) -> tuple[int, int] | None:
     if not plain or any(v != int(v) for v in size):
         raise ValueError("'size' is not [width, height] in whole pixels")
     return int(size[0]), int(size[1])
+
+
+def list_problems(problems: Mapping[str, Problems]) -> int:
+    """Print on stderr what could not be used of each model's predictions; the exit code, 1 where there was anything."""
+    for name, found in problems.items():
+        for place, reason in found.entries[:_SHOWN]:
+            # a name may hold characters that the terminal cannot show
+            print(f"{name}: {place}: {reason}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+        if len(found) > _SHOWN:
+            print(f"{name}: ... {len(found)} in all: {found.summary()}", file=sys.stderr)
+    return 1 if any(problems.values()) else 0

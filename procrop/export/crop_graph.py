@@ -60,7 +60,7 @@ class CropGraph(nn.Module):
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """See :attr:`inputs` and :attr:`outputs`."""
         named = {tensor.name: value for tensor, value in zip(self.inputs, given, strict=True)}
-        feature_map, evidence = self.model.see(named["image"])
+        feature_map, evidence, _ = self.model.see(named["image"])
         predicted = self.head(self._features(feature_map, named))
         return (*predicted, evidence) if self.tells_evidence else predicted
 

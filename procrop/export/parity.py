@@ -110,7 +110,7 @@ def largest_difference(
     expected.append(_score(graph, features, candidates[CANDIDATES.name]))
     found = dict(zip([o.name for o in graph.outputs], model.run(None, arrays), strict=True))
     if graph.tells_evidence:
-        seen = graph.model.see(torch.as_tensor(arrays["image"]))[1]
+        seen = graph.model.see(torch.as_tensor(arrays["image"])).evidence
         if not np.allclose(found["evidence"], seen.numpy(), rtol=TOLERANCE, atol=TOLERANCE):
             return np.inf
     kept = {t.name: found[t.name] for t in graph.score_boxes.inputs[1:]}

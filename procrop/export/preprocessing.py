@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from .export_folder import ExportError
 
@@ -19,6 +20,14 @@ _INTERPOLATION = {
     "area": cv2.INTER_AREA,
     "lanczos": cv2.INTER_LANCZOS4,
 }
+# of the backends of Resize, what their interpolations are here
+_BACKENDS = {
+    "cv2": _INTERPOLATION,
+    "pillow": {
+        name: Image.Resampling[name.upper()]
+        for name in ("nearest", "bilinear", "bicubic", "box", "lanczos", "hamming")
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -29,11 +38,12 @@ class Preprocessing:
         scale: (long side, short side) that a resized photo fits into; (width, height) where its ratio is not kept.
         keep_ratio: whether the photo keeps its ratio.
         size_divisor: sides of the resized photo are rounded to multiples of this.
-        interpolation: name, as OpenCV has it.
+        interpolation: name, as the backend has it.
         reverse_channels: the model takes BGR.
         mean, std: per channel, of values in [0, 255].
         pad_size_divisor: the image is padded right and below to multiples of this ...
         pad_value: ... with this.
+        backend: what resizes, "cv2" or "pillow".
     """
 
     scale: tuple[int, int]
@@ -45,6 +55,7 @@ class Preprocessing:
     std: tuple[float, float, float]
     pad_size_divisor: int
     pad_value: float
+    backend: str = "cv2"
 
     @classmethod
     def of_model(cls, steps: list[Any], preprocessor: "nn.Module") -> "Preprocessing":
@@ -63,10 +74,12 @@ class Preprocessing:
                 f"only a test pipeline of LoadPhoto, one Resize and PackCropInputs can be exported; this one {found}"
             )
         (resize,) = resizes
-        if resize.scale is None or resize.backend != "cv2" or resize.interpolation not in _INTERPOLATION:
+        known = _BACKENDS.get(resize.backend, {})
+        if resize.scale is None or resize.interpolation not in known:
+            choices = "; ".join(f"{name}: {', '.join(sorted(ways))}" for name, ways in _BACKENDS.items())
             raise ExportError(
-                "Resize can be exported with a `scale`, backend 'cv2' and an interpolation of "
-                f"{sorted(_INTERPOLATION)}; this is {resize!r}"
+                "Resize can be exported with a `scale` and one of these backends and interpolations, not as "
+                f"{resize!r}: {choices}"
             )
         normalises = getattr(preprocessor, "_enable_normalize", False)
         mean, std = (
@@ -83,6 +96,7 @@ class Preprocessing:
             std=tuple(std),
             pad_size_divisor=preprocessor.pad_size_divisor,
             pad_value=float(preprocessor.pad_value),
+            backend=resize.backend,
         )
 
     @classmethod
@@ -109,7 +123,7 @@ class Preprocessing:
         """A photo (H, W, 3) uint8 RGB as the graph's ``image`` (1, 3, h, w) float32 and ``photo_size`` (1, 2) int64."""
         width, height = self.resized_size(photo.shape[1], photo.shape[0])
         if (width, height) != photo.shape[1::-1]:
-            photo = cv2.resize(photo, (width, height), interpolation=_INTERPOLATION[self.interpolation])
+            photo = self._resized(photo, (width, height))
         pixels = photo[..., ::-1] if self.reverse_channels else photo
         values = (pixels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
         rows, columns = (
@@ -118,3 +132,9 @@ class Preprocessing:
         image = np.full((1, 3, rows, columns), self.pad_value, dtype=np.float32)
         image[0, :, :height, :width] = values.transpose(2, 0, 1)
         return dict(image=image, photo_size=np.array([[width, height]], dtype=np.int64))
+
+    def _resized(self, photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        way = _BACKENDS[self.backend][self.interpolation]
+        if self.backend == "pillow":
+            return np.asarray(Image.fromarray(photo).resize(size, way))
+        return cv2.resize(photo, size, interpolation=way)

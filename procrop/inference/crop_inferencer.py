@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
@@ -23,13 +24,18 @@ from procrop.inference.checkpoint_pipeline import split_pipeline
 from procrop.inference.crop_answer import answer_photo
 from procrop.inference.crop_request import CropRequest
 from procrop.inference.crop_result import CropResult
+from procrop.inference.live_references import ReferenceQuery
 from procrop.inference.live_text import PhotoText
 from procrop.inference.photo_cropper import PhotoCropper
 from procrop.inference.photo_embedding import PhotoEmbedding
 from procrop.inference.photo_intake import TakenPhoto
 from procrop.inference.seen_photo import rejecting
+from procrop.inference.shared_look import SharedLook
 from procrop.networks.efficientnet_lite import fold_for_inference
 from procrop.registry import MODELS, TRANSFORMS
+
+if TYPE_CHECKING:
+    from procrop.models.croppers import PhotoFeatures
 
 
 class CropInferencer(PhotoCropper):
@@ -109,6 +115,7 @@ class CropInferencer(PhotoCropper):
                 "ProCrop has them, are missing"
             )
         load_weights(self.model, loaded, strict=True, name=self.checkpoint)
+        self._shared_look = SharedLook(self.model, lambda pixels: self._prepare(pixels)["inputs"])
         fold_for_inference(self.model.to(self.device).eval())
         trained = recorded(loaded, "text")
         self._reads_text = reads_text(self.model) and (trained or parts.text) is not None
@@ -139,17 +146,29 @@ class CropInferencer(PhotoCropper):
     def _embed(self, taken: TakenPhoto, caption: str | None) -> PhotoEmbedding:
         height, width = taken.pixels.shape[:2]
         name, size = taken.name, (width, height)
-        results = dict(photo=taken.pixels, img_path=taken.path, img_id=name, source_id=name)
         with self._rejecting(name, size):
             text = None if self.text is None else self.text.read(taken.pixels, caption)
-            query = None
-            if self.references is not None:
-                query = self.references.embed(taken.pixels, taken.path)
-            data = self.pipeline(results)
-            batch = dict(inputs=[data["inputs"]], data_samples=[data["data_samples"]])
-            batch = self.model.data_preprocessor(batch, False)
+            batch = self._prepare(taken.pixels, name, taken.path)
             features = self.model.embed_photo(batch["inputs"], batch["data_samples"])
+            query = self._query(taken, batch["inputs"], features)
         return PhotoEmbedding(name, size, taken.pixels, features, batch["data_samples"][0], text, query)
+
+    def _prepare(self, pixels: np.ndarray, name: str = "photo", path: str | None = None) -> dict[str, Any]:
+        """A batch of one photo (H, W, 3) uint8 RGB: ``inputs`` (1, 3, h, w) and ``data_samples``."""
+        data = self.pipeline(dict(photo=pixels, img_path=path, img_id=name, source_id=name))
+        batch = dict(inputs=[data["inputs"]], data_samples=[data["data_samples"]])
+        return self.model.data_preprocessor(batch, False)
+
+    def _query(
+        self, taken: TakenPhoto, inputs: torch.Tensor, features: "PhotoFeatures"
+    ) -> ReferenceQuery | None:
+        """What galleries are searched with; the photo is looked at for it only if the model's look does not serve."""
+        references = self.references
+        if references is None:
+            return None
+        encoder = references.gallery.query_encoder
+        known = self._shared_look.embeddings(encoder, taken.pixels, inputs, features)
+        return references.embed(taken.pixels, taken.path, embeddings=known)
 
     def _answer(
         self, embedding: PhotoEmbedding, text: PhotoText | None, request: CropRequest, attention: bool

@@ -103,13 +103,20 @@ class LiveReferences:
             self.gallery.use_query_encoder(query_encoder, device)
         self.encoder = self.gallery.query_encoder.fingerprint
 
-    def embed(self, photo: np.ndarray, path: str | None = None, sha256: str | None = None) -> ReferenceQuery:
+    def embed(
+        self,
+        photo: np.ndarray,
+        path: str | None = None,
+        sha256: str | None = None,
+        embeddings: "Embeddings | None" = None,
+    ) -> ReferenceQuery:
         """Encode a photo (H, W, 3) uint8 RGB for the search.
 
         Args:
             photo: the photo.
             path: its file, by which it is recognised in galleries.
             sha256: of that file, where it is known; the file is then not read.
+            embeddings: what the encoder says about the photo, where it is known; the encoder then does not run.
 
         Raises:
             PhotoRejected: the file cannot be read any more, so nothing tells whether the gallery holds it.
@@ -120,7 +127,9 @@ class LiveReferences:
             except OSError as error:
                 reason = f"the file cannot be read any more ({error.strerror})"
                 raise PhotoRejected(path, reason, photo.shape[1::-1]) from error
-        return ReferenceQuery(self.encoder, self.gallery.query_encoder.encode([photo]), path, sha256)
+        if embeddings is None:
+            embeddings = self.gallery.query_encoder.encode([photo])
+        return ReferenceQuery(self.encoder, embeddings, path, sha256)
 
     def check(self, choice: ReferenceChoice) -> None:
         """Raise a ValueError if the choice contradicts itself or names a photo that the gallery does not hold."""

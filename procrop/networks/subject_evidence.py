@@ -1,6 +1,7 @@
 """Where a frozen ImageNet classifier sees things: two maps of a photo that need no training."""
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,19 @@ _FLOOR = (1.0, 0.5)  # times its mean is taken off the map: of the energy, of th
 _TINY = 1e-6
 
 
-def subject_evidence(network: "EfficientNetLite", x: Tensor) -> tuple[Tensor, Tensor]:
+class SubjectLook(NamedTuple):
+    """What one pass of photos through the network gives.
+
+    Attributes:
+        maps: (B, 2, ceil(H / 16), ceil(W / 16)), energy and class evidence.
+        stage: (B, C, ...) of the same cells: the features that the maps were made of.
+    """
+
+    maps: Tensor
+    stage: Tensor
+
+
+def subject_evidence(network: "EfficientNetLite", x: Tensor) -> SubjectLook:
     r"""Two maps that tell where the subject is, and the features that they were made of.
 
     .. code-block:: text
@@ -33,8 +46,6 @@ def subject_evidence(network: "EfficientNetLite", x: Tensor) -> tuple[Tensor, Te
         x: (B, 3, H, W) normalised RGB, padded right and below with 0, which the maps do not see; rows and columns of
             the photo there that have exactly the mean colour are taken for padding.
 
-    Returns:
-        Maps (B, 2, ceil(H / 16), ceil(W / 16)), energy and class evidence; features (B, C, ...) of the same cells.
     """
     stages, head = network.forward_with_head(x)
     stage = stages[-1]
@@ -44,7 +55,23 @@ def subject_evidence(network: "EfficientNetLite", x: Tensor) -> tuple[Tensor, Te
     energy = _standing_out(stage.norm(dim=1, keepdim=True), inside[0], _FLOOR[0])
     evidence = _standing_out(_class_evidence(network, head, inside[1]), inside[1], _FLOOR[1])
     evidence = F.interpolate(evidence, size=stage.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.cat([energy, evidence * inside[0]], dim=1), stage
+    return SubjectLook(torch.cat([energy, evidence * inside[0]], dim=1), stage)
+
+
+def look_fingerprint(network: "EfficientNetLite") -> str:
+    """Hex SHA-256 of variant and weights, rounded to half precision: equal for networks that see the same, one of
+    which may come from a file that keeps its weights in half precision.
+
+    Raises:
+        ValueError: The batch norm is folded, so the weights as a file has them are gone.
+    """
+    if network.stem.is_folded:
+        raise ValueError("look_fingerprint: the batch norm is folded; ask before fold_batch_norm")
+    digest = hashlib.sha256(network.variant.encode())
+    for name, value in sorted(network.state_dict().items()):
+        if value.is_floating_point():  # no counters of training steps
+            digest.update(name.encode() + value.detach().cpu().half().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _class_evidence(network: "EfficientNetLite", head: Tensor, inside: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def test_evidence_that_is_another_in_the_export_is_no_success(croppers, monkeypa
     model = croppers[1].model
     graph = CropGraph(model).eval()
     right = model.see
-    monkeypatch.setattr(model, "see", lambda x: (right(x)[0], right(x)[1] + 0.1))
+    monkeypatch.setattr(model, "see", lambda x: right(x)._replace(evidence=right(x).evidence + 0.1))
     with pytest.raises(ExportError, match="the exported model is inf away"):
         parity.check(graph, croppers[0]._model, croppers[0]._scorer, 1)
 
@@ -79,5 +79,5 @@ def test_models_without_evidence_tell_none(untrained, tmp_path):
     checkpoint = untrained(CONFIGS / "baselines/cdetr_toy.py", None, tmp_path / "model.pth")
     cropper = CropInferencer(checkpoint, device="cpu")
     assert cropper.embed(drawn(64, 48)).evidence is None
-    features, evidence = cropper.model.see(torch.zeros(1, 3, 64, 64))
+    features, evidence, _ = cropper.model.see(torch.zeros(1, 3, 64, 64))
     assert evidence is None and torch.equal(features, cropper.model.extract_feat(torch.zeros(1, 3, 64, 64)))

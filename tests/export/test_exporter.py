@@ -122,6 +122,10 @@ def preprocessor(**options):
         ),
         (dict(scale=(1333, 600), keep_ratio=True), dict(mean=[127] * 3, std=[128] * 3, pad_size_divisor=32)),
         (dict(scale=(1344, 256), keep_ratio=True, size_divisor=32), dict(bgr_to_rgb=True)),
+        (
+            dict(scale=(384, 384), keep_ratio=True, size_divisor=32, backend="pillow"),
+            dict(mean=[127] * 3, std=[128] * 3),
+        ),
         (dict(scale=(90, 70), interpolation="area"), dict(pad_size_divisor=16, pad_value=1)),
     ],
 )
@@ -145,7 +149,8 @@ def test_photos_are_prepared_bit_for_bit_as_in_the_test_pipeline(resize, options
         ([LoadPhoto(), PhotometricDistortion(), Resize(scale=(9, 9))], "this one has PhotometricDistortion"),
         ([LoadPhoto(), PackCropInputs()], "this one resizes 0 times"),
         ([Resize(scale_factor=0.5)], "with a `scale`"),
-        ([Resize(scale=(9, 9), backend="pillow")], "backend 'cv2'"),
+        ([Resize(scale=(9, 9), backend="tifffile")], "pillow: bicubic, bilinear, box"),
+        ([Resize(scale=(9, 9), backend="pillow", interpolation="area")], "cv2: area, bicubic, bilinear"),
     ],
 )
 def test_other_pipelines_are_refused(steps, message):

@@ -1,9 +1,13 @@
 """SubjectEvidenceBackbone: its formulas against numpy, its padding, and that nothing of it is trained."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from builders import build
+
+from procrop.networks.efficientnet_lite import fold_for_inference
 
 CFG = dict(type="SubjectEvidenceBackbone")
 
@@ -162,3 +166,19 @@ def test_a_photo_has_the_same_maps_alone_and_in_any_company(backbone, cfg):
         rows, columns = alone.shape[-2:]
         torch.testing.assert_close(maps[None, :, :rows, :columns], alone)
         assert not maps[:, rows:].any() and not maps[:, :, columns:].any()
+
+
+def test_folding_changes_the_maps_by_rounding(backbone):
+    folded = copy.deepcopy(backbone)
+    fold_for_inference(folded)
+    x = photos(96, 128)[:1]
+    torch.testing.assert_close(folded(x)[0], backbone(x)[0], rtol=1e-4, atol=1e-4)
+    padded = torch.nn.functional.pad(photos(80, 100), (0, 28, 0, 16))
+    torch.testing.assert_close(folded(padded)[0], backbone(padded)[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_graph_traced_with_two_photos_takes_any_number(backbone):
+    traced = torch.jit.trace(lambda x: backbone(x)[0], photos(64, 96), check_trace=False)
+    x = torch.cat([photos(64, 96, seed=1), photos(64, 96, seed=2)])[:3]
+    torch.testing.assert_close(traced(x), backbone(x)[0], rtol=1e-4, atol=1e-4)

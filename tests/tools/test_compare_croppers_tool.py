@@ -13,7 +13,11 @@ from gallery_photos import write_gallery_photos
 from PIL import Image
 from tiny_cropper import write_checkpoint
 
+from procrop.apis.cropper_comparison.checkpoint_rows import checkpoint_rows
 from procrop.evaluation.functional import iou_disp
+from procrop.generation.curation.consensus_crops import ConsensusCrops
+from procrop.io import sha256_file
+from procrop.models.teachers import EvidenceTeacher
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
@@ -107,6 +111,24 @@ def test_a_model_with_its_own_with_no_and_with_random_references(
     assert (out / "tiny_random_references.jsonl").read_bytes() == before
     assert run(dataset, out, *options, "--seed", "1") == 0
     assert (out / "tiny_random_references.jsonl").read_bytes() != before
+
+
+def test_a_published_file_comes_with_the_gallery_beside_it(published_zoo):
+    (file,) = published_zoo.glob("weights/*/*.safetensors")
+    (row,) = checkpoint_rows("it", str(file))
+    assert row.recipe["gallery"] == sha256_file(file.parent / "gallery" / "manifest.json")
+
+
+def test_a_teacher_is_told_the_source_that_no_reference_may_be_of(dataset, tmp_path, monkeypatch):
+    told = []
+
+    def crops(self, photo, source_id=None):
+        told.append(source_id)
+        return ConsensusCrops(np.array([[0, 0, 1, 1.0]]), np.ones(1))
+
+    monkeypatch.setattr(EvidenceTeacher, "__call__", crops)
+    assert run(dataset, tmp_path / "out", "--rows", "teacher", "--resamples", "50") == 0
+    assert told == ["s0", "s0", "s1", "s1", "s2", "s2"]
 
 
 def test_only_what_changed_is_made_again(dataset, tmp_path, checkpoint, capsys):

@@ -54,7 +54,6 @@ def place(tmp_path, monkeypatch):
     module = types.ModuleType("procrop.inference.crop_inferencer")
     module.CropInferencer = RightCropper
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr("procrop.inference.CropInferencer", RightCropper, raising=False)
     monkeypatch.setattr("procrop.model_zoo.resolve_model", lambda checkpoint, gallery: (checkpoint, gallery))
     return tmp_path
 
@@ -84,6 +83,7 @@ def test_figures_crops_and_sheet(place, capsys):
     assert subject["croppers"]["centre"]["whole"] == 0
     # smartcrop sees the square: it is the only thing in the photo
     assert subject["croppers"]["smartcrop"]["whole"] == 1
+    assert subject["croppers"]["smartcrop_largest"]["area"] == pytest.approx(2 / 3)
     right, left = found["photos"]
     assert right["crops"]["ours"]["1:1"] == [40, 0, 120, 80] and left["crops"]["centre"]["1:1"] == [
         20,
@@ -92,7 +92,7 @@ def test_figures_crops_and_sheet(place, capsys):
         80,
     ]
     assert left["crops"]["oracle"]["1:1"] == [0, 0, 80, 80]
-    with Image.open(place / "cut.png") as sheet:  # ours cuts one, the middle both: two rows of three crops
+    with Image.open(place / "cut.png") as sheet:  # ours cuts one, the middle both: two rows of four crops
         assert sheet.width > 1200 and 600 < sheet.height < 900
 
 

@@ -7,8 +7,9 @@ is CropInferencer.crop: a file in, three crops out, with references searched in 
 next photo read meanwhile, as `procrop crop` and every loop over photos do. smartcrop reads the same file by Pillow. It
 is asked for a target size, and looks at the photo at about that size: at its default of 100 x 100 it places a crop to
 the nearest 8 of some 111 pixels, at half of both sides, or for the largest square, to the nearest 8 pixels of much
-more. A ratio of 1 or more says that the cropper is at least as fast. Without --checkpoint the model is that of
---config with random weights, and its gallery pieces of sample photos; a real gallery only adds to the search.
+more. A ratio of 1 or more says that the cropper is at least as fast; the last ones are of CPU time in all threads, the
+fairer clock where the machine is busy. --exported adds the model as `procrop export` wrote it. Without --checkpoint the
+model is that of --config with random weights, and its gallery pieces of sample photos.
 """
 
 import argparse
@@ -26,9 +27,9 @@ sys.path.insert(0, str(ROOT))
 if TYPE_CHECKING:
     from rounds import Times
 
-    from procrop.inference import CropInferencer
+    from procrop.inference import PhotoCropper
 
-OURS = ("stream", "crop")
+OURS = ("crop", "stream", "exported")
 #: target (width, height) that smartcrop is asked for, of a photo's (width, height)
 TARGETS: dict[str, Callable[[int, int], tuple[int, int]]] = {
     "smartcrop, 100 x 100 (default)": lambda width, height: (100, 100),
@@ -52,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--config", default=str(ROOT / "configs/procrop_lite.py"), help="model (default: procrop_lite.py)")
     add("--checkpoint", help="a trained model in place of --config, or its name")
     add("--gallery", help="its gallery (default: its own)")
+    add("--exported", help="folder of procrop export, of the same model, to be measured too")
     add("--threads", type=int, default=2, help="CPU threads (default %(default)s)")
     add("--out", type=Path, metavar="FILE.md", help="write the table there")
     parser.set_defaults(run=run)
@@ -68,27 +70,33 @@ def smartcrop_all(photos: Sequence[Path], target: Callable[[int, int], tuple[int
             SmartCrop().crop(image, *target(*image.size))
 
 
-def sides(cropper: "CropInferencer", photos: Sequence[Path]) -> dict[str, Callable[[], object]]:
+def sides(
+    cropper: "PhotoCropper", exported: "PhotoCropper | None", photos: Sequence[Path]
+) -> dict[str, Callable[[], object]]:
     """What is timed, by name; each call takes all photos."""
-    peers = {name: lambda target=target: smartcrop_all(photos, target) for name, target in TARGETS.items()}
-    return {
+    ours: dict[str, Callable[[], object]] = {
         "crop": lambda: [cropper.crop(path) for path in photos],
         "stream": lambda: list(cropper.stream(photos, images=False)),
-        **peers,
     }
+    if exported is not None:
+        ours["exported"] = lambda: [exported.crop(path) for path in photos]
+    peers = {name: lambda target=target: smartcrop_all(photos, target) for name, target in TARGETS.items()}
+    return ours | peers
 
 
 def table(times: "Mapping[str, Times]", photos: int) -> str:
-    """Markdown: seconds a photo, and how fast both of our sides are in units of each of smartcrop's."""
+    """Markdown: seconds a photo, and how fast each of our sides is in units of each of smartcrop's."""
     from rounds import speeds
 
-    lines = ["| | wall clock a photo | CPU a photo | " + " | ".join(f"speed of {o}" for o in OURS) + " |"]
-    lines.append("|---|---|---|" + "---|" * len(OURS))
+    columns = [(name, clock) for clock in ("wall", "cpu") for name in OURS if name in times]
+    heads = ["", "wall clock a photo", "CPU a photo"]
+    heads += [f"speed of {name}{', CPU' if clock == 'cpu' else ''}" for name, clock in columns]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for name, found in times.items():
         wall, cpu = (statistics.median(clock) / photos * 1e3 for clock in (found.wall, found.cpu))
-        cells = ["", ""]
+        cells = [""] * len(columns)
         if name not in OURS:
-            ratios = [speeds(times[ours].wall, found.wall) for ours in OURS]
+            ratios = [speeds(getattr(times[ours], clock), getattr(found, clock)) for ours, clock in columns]
             cells = [
                 f"{middle:.2f} ({low:.2f} to {high:.2f}) {'met' if middle >= TARGET else 'missed'}"
                 for middle, low, high in ratios
@@ -103,6 +111,13 @@ def spread(source: Path, count: int) -> list[Path]:
 
     found = list_photos(source)
     return [found[i * len(found) // count] for i in range(min(count, len(found)))] if found else []
+
+
+def open_exported(folder: str, gallery: Path | None, threads: int) -> "PhotoCropper":
+    """The same model by onnxruntime."""
+    from procrop.export import OnnxCropper
+
+    return OnnxCropper(folder, gallery, threads=threads)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -128,7 +143,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             retrieval = ROOT / "configs/_base_/retrieval/efficientnet_lite0_64.py"
             model = write_cropper(Config.fromfile(args.config), args, Path(name), retrieval)
-        times = time_rounds(sides(CropInferencer(*model, "cpu"), photos), args.rounds)
+        cropper = CropInferencer(*model, "cpu")
+        exported = open_exported(args.exported, model[1], args.threads) if args.exported else None
+        times = time_rounds(sides(cropper, exported, photos), args.rounds)
     said = Path(args.checkpoint).name if args.checkpoint else f"{Path(args.config).name}, random weights"
     head = f"{said}: {args.threads} thread(s), {len(photos)} photos, {args.rounds} rounds"
     text = f"{head}\n\n{table(times, len(photos))}\n"

@@ -12,6 +12,9 @@ references = dict(
     drop_prob=0.3,
 )
 resize = dict(type="Resize", scale=(384, 384), keep_ratio=True, size_divisor=32)
+# In use a photo is resized as the gallery's encoder does it, so that both see the same pixels and look at them once;
+# Pillow's filter covers all pixels of a large photo, where OpenCV's aliases.
+resize_in_use = dict(backend="pillow", **resize)
 train_pipeline = [
     dict(type="LoadPhoto"),
     dict(type="LoadCropAnnotations"),
@@ -22,7 +25,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type="LoadPhoto"),
     dict(type="LoadCropAnnotations"),
-    resize,
+    resize_in_use,
     dict(type="PackCropInputs"),
 ]
 dataset = dict(type="CropJsonlDataset", data_root=data_root, references=references)

@@ -68,10 +68,12 @@ def _references(file: Path, gallery: Path | None) -> tuple[Any, Path | None]:
     """Settings of a checkpoint's references and the gallery to use; None and None for a model without."""
     from procrop.engine.checkpoint import load_checkpoint_file
     from procrop.engine.config_text import checkpoint_config
+    from procrop.inference.checkpoint_parts import reference_settings
     from procrop.inference.checkpoint_pipeline import split_pipeline
 
-    cfg = checkpoint_config(load_checkpoint_file(file), str(file))
-    settings = split_pipeline(cfg, str(file)).references
+    loaded = load_checkpoint_file(file)
+    parts = split_pipeline(checkpoint_config(loaded, str(file)), str(file))
+    settings = reference_settings(parts, loaded, file)
     return settings, None if settings is None else Path(gallery or settings["gallery"])
 
 

@@ -23,7 +23,7 @@ _ABOUT_FIXED = {
     "random": "a random ranking of the GAIC grid",
 }
 # raise when a row gives other crops than before
-_VERSION = 1
+_VERSION, _TEACHER_VERSION = 1, 2
 _SMARTCROP_SIDE = 100  # of the target that smartcrop is asked for, as in its documentation
 _SAME = 0.85  # IoU above which two windows are one answer, as among pseudo labels
 _PRINCIPLES = ("KnownAreaKept", "SubjectWhole", "RuleOfThirds", "VisualBalance", "HorizonOnThird")
@@ -127,9 +127,10 @@ def teacher_row(name: str = "teacher", settings: Mapping[str, Any] | None = None
         raise ValueError(f"--teacher {name}: {error.args[0]}") from error
 
     def predict(photo: ComparedPhoto) -> RowCrops:
-        found = teacher(photo.pixels)
+        # a teacher with references must not be shown the photo itself, nor anything of its source
+        found = teacher(photo.pixels, photo.record.source_id)
         boxes = found.boxes[:COUNT] * np.tile(np.asarray(photo.size, np.float64), 2)
         return RowCrops(boxes)  # in the order in which they were chosen, which is not that of their agreement
 
-    recipe = {"kind": "teacher", "fingerprint": teacher.fingerprint, "version": _VERSION}
+    recipe = {"kind": "teacher", "fingerprint": teacher.fingerprint, "version": _TEACHER_VERSION}
     return CropperRow(name, recipe, lambda: predict, "the rules that the model is taught by")

@@ -11,6 +11,7 @@ Equal input gives equal bytes. Nothing in it names a place of the machine that m
 """
 
 import getpass
+import json
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 
 from procrop.engine.checkpoint import load_checkpoint_file, state_dict_of
@@ -132,7 +134,12 @@ def _weights(checkpoint: str | os.PathLike, gallery: Gallery) -> tuple[bytes, in
         gallery=GALLERY,
     )
     weights = state_dict_of(loaded, os.fspath(checkpoint))
-    return pack_weights(weights, own), sum(w.numel() for w in weights.values() if w.is_floating_point())
+    return pack_weights(weights, own), sum(w.numel() for name, w in weights.items() if _is_parameter(name, w))
+
+
+def _is_parameter(name: str, weight: torch.Tensor) -> bool:
+    """Whether a weight is counted: the statistics of a batch norm are none."""
+    return weight.is_floating_point() and not name.endswith((".running_mean", ".running_var"))
 
 
 def _check_tokens(gallery: Gallery) -> None:
@@ -140,7 +147,7 @@ def _check_tokens(gallery: Gallery) -> None:
     if shape is None or any(n > most for n, most in zip(shape, MOST_TOKENS, strict=True)):
         raise ValueError(
             f"{gallery.folder}: has tokens {shape} a photo, and at most {MOST_TOKENS} are published; build it with "
-            "configs/_base_/retrieval/efficientnet_lite0_64.py"
+            "configs/_base_/retrieval/subject_evidence.py"
         )
 
 
@@ -161,7 +168,8 @@ def check_places(folder: Path) -> None:
         if path.suffix in _TEXTS and path.name != CARD:
             text = path.read_text(encoding="utf-8")
         elif path.suffix == ".safetensors":
-            text = load_checkpoint_file(path)["meta"][METADATA_KEY]["config"]
+            own = load_checkpoint_file(path)["meta"][METADATA_KEY]
+            text = "\n".join([own["config"], json.dumps({**own, "config": None})])
         if found := places_in(text, names):
             raise ValueError(
                 f"{path.relative_to(folder)}: names {found[0]!r}, a place of this machine; write paths in the config "
@@ -194,4 +202,6 @@ def _replacing(out: Path, name: str) -> Iterator[Path]:
         sync_folder(out.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        if old.exists() and not out.exists():
+            os.replace(old, out)
     shutil.rmtree(old, ignore_errors=True)

@@ -12,9 +12,8 @@ from procrop.evaluation.known_subjects import KnownSubject
 from procrop.evaluation.subject_kept import can_be_kept, largest_crop
 from procrop.structures.boxes import clip_boxes
 
-_SMARTCROP_SIDE = (
-    100  # about the longer one of the target that smartcrop is asked for, as in its documentation
-)
+# about the longer one of the target that smartcrop is asked for, as in its documentation
+_SMARTCROP_SIDE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +52,9 @@ def oracle_crops(question: RatioQuestion) -> dict[str, np.ndarray]:
     return crops
 
 
-def smartcrop_crops(question: RatioQuestion) -> dict[str, np.ndarray]:
-    """The best crop of the package smartcrop with its defaults: it tries the largest crops and those of 90 % of their
-    sides."""
+def smartcrop_crops(question: RatioQuestion, **options: float) -> dict[str, np.ndarray]:
+    """The best crop of the package smartcrop, by default with its defaults: it tries the largest crops and those of
+    90 % of their sides. ``options`` are those of its ``crop``."""
     from PIL import Image
     from smartcrop import SmartCrop
 
@@ -63,10 +62,15 @@ def smartcrop_crops(question: RatioQuestion) -> dict[str, np.ndarray]:
     for text, ratio in question.ratios.items():
         parts = ratio.numerator, ratio.denominator
         times = max(1, round(_SMARTCROP_SIDE / max(parts)))
-        best = SmartCrop().crop(image, *(part * times for part in parts))["top_crop"]
+        best = SmartCrop().crop(image, *(part * times for part in parts), **options)["top_crop"]
         box = [best["x"], best["y"], best["x"] + best["width"], best["y"] + best["height"]]
         crops[text] = clip_boxes(np.array([box], np.float64), question.known.size)[0]
     return crops
+
+
+def largest_smartcrop_crops(question: RatioQuestion) -> dict[str, np.ndarray]:
+    """The same, but only of the largest crops: it cannot cut a subject by taking less of the photo."""
+    return smartcrop_crops(question, min_scale=1.0)
 
 
 def model_crops(
@@ -83,7 +87,8 @@ def model_crops(
     Raises:
         ValueError: The model or its gallery cannot be found or used.
     """
-    from procrop.inference import CropInferencer, CropRequest
+    from procrop.inference.crop_inferencer import CropInferencer
+    from procrop.inference.crop_request import CropRequest
     from procrop.inference.one_call import find_model
 
     cropper = CropInferencer(*find_model(checkpoint, gallery), device)

@@ -28,8 +28,8 @@ class ConsensusCrops:
 
 @lru_cache(maxsize=1)
 def window_lattice() -> tuple[np.ndarray, np.ndarray]:
-    """All windows (n, 4) whose edges lie on sixteenths of the sides, at least 0.4 of a side and 0.25 of the area; and
-    the IoU (n, n) float32 of each with each. Read only."""
+    """All windows (n, 4) whose edges lie on sixteenths of the sides and that hold the photo's middle, at least 0.4 of a
+    side and 0.25 of the area; and the IoU (n, n) float32 of each with each. Read only."""
     ends = np.arange(_STEPS + 1) / _STEPS
     spans = [(a, b) for a in ends for b in ends if b - a >= _NARROWEST and a <= 0.5 and b >= 0.5]
     boxes = np.array([(x1, y1, x2, y2) for x1, x2 in spans for y1, y2 in spans])

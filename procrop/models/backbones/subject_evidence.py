@@ -8,7 +8,13 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from procrop.networks import EfficientNetLite
-from procrop.networks.subject_evidence import STRIDE, subject_evidence, up_to_the_last
+from procrop.networks.subject_evidence import (
+    STRIDE,
+    SubjectLook,
+    look_fingerprint,
+    subject_evidence,
+    up_to_the_last,
+)
 from procrop.registry import MODELS
 
 
@@ -68,13 +74,22 @@ class SubjectEvidenceBackbone(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) to one map (B, C, ceil(H / 16), ceil(W / 16)): energy, class evidence[, features]; with
         ``fold`` f (B, C f², ...) of as many cells fewer."""
-        found = self._maps(x) if len(x) == 1 and not self.training else self._one_by_one(x)
+        return self.forward_with_look(x)[0]
+
+    @torch.no_grad()
+    def forward_with_look(self, x: Tensor) -> tuple[tuple[Tensor], SubjectLook | None]:
+        """As :meth:`forward`, and beside it the look that it was made of; None where photos were looked at one by
+        one, without their padding."""
+        # a graph is for any number of photos and any padding, which a trace of each photo would fix
+        whole = torch.jit.is_tracing() or (len(x) == 1 and not self.training)
+        look = self._look(x) if whole else None
+        found = self._one_by_one(x) if look is None else self._channels(look)
         if self.fold > 1:
             height, width = found.shape[-2:]
             found = F.pixel_unshuffle(
                 F.pad(found, (0, -width % self.fold, 0, -height % self.fold)), self.fold
             )
-        return (found,)
+        return (found,), look
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         """The maps of a batch, each photo without its padding: a photo's maps are the same in any company, and on a
@@ -89,19 +104,25 @@ class SubjectEvidenceBackbone(BaseModule):
     def _known_or_looked_at(self, photo: Tensor) -> Tensor:
         """The maps of one photo (1, 3, H, W), kept while training if there is room."""
         if not (self.training and self.remember):
-            return self._maps(photo)
+            return self._channels(self._look(photo))
         key = hashlib.blake2b(photo.contiguous().cpu().numpy().tobytes(), digest_size=16).digest()
         if key not in self._seen:
-            found = self._maps(photo)
+            found = self._channels(self._look(photo))
             if len(self._seen) == self.remember:
                 return found
             self._seen[key] = found.cpu()
         return self._seen[key].to(photo.device)
 
-    def _maps(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, C, ceil(H / 16), ceil(W / 16)), before cells are laid side by side."""
-        maps, stage = subject_evidence(self.net, x.contiguous(memory_format=torch.channels_last))
-        return torch.cat([maps, stage], dim=1) if self.features else maps
+    def _look(self, x: Tensor) -> SubjectLook:
+        return subject_evidence(self.net, x.contiguous(memory_format=torch.channels_last))
+
+    def _channels(self, look: SubjectLook) -> Tensor:
+        """(B, C, ceil(H / 16), ceil(W / 16)), before cells are laid side by side."""
+        return torch.cat(look, dim=1) if self.features else look.maps
+
+    def look_fingerprint(self) -> str:
+        """Which network looks, see :func:`procrop.networks.subject_evidence.look_fingerprint`."""
+        return look_fingerprint(self.net)
 
     def subject_map(self, found: tuple[Tensor], size: tuple[int, int]) -> Tensor:
         """How much each cell of 16 pixels belongs to the subject, (B, ceil(H / 16), ceil(W / 16)): the mean of both

@@ -1,6 +1,7 @@
 """What a cropper knows of photos before anything else is fused with them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -18,9 +19,12 @@ class PhotoFeatures:
         extent (Tensor): Width and height of each unpadded photo in cells of the map, (B, 2) float32.
         evidence (Tensor, optional): How much each cell belongs to the photo's subject, (B, rows, columns), at least 0,
             padded as the batch is; None where the image backbone does not tell.
+        look (optional): What the image backbone gave on the way, which the encoder of references may take in place of
+            a look of its own; None where it keeps nothing.
     """
 
     feature_map: Tensor
     tokens: TokenSet
     extent: Tensor
     evidence: Tensor | None = None
+    look: Any = None

@@ -1,6 +1,7 @@
 """ProCrop: the cropper that ties backbone, encoder, contexts, fusion and head together."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -14,6 +15,20 @@ from ..heads import CropFeatures
 from ..layers import extent_in_cells, padding_mask
 from ..utils import SelfTeacher
 from .photo_features import PhotoFeatures
+
+
+class Sight(NamedTuple):
+    """What the image backbone sees of photos.
+
+    Attributes:
+        feature_map: (B, d, h, w), projected.
+        evidence: (B, rows, columns) where it sees the photos' subjects, if it has a ``subject_map`` of what it gives.
+        look: what it gave on the way, if it has a ``forward_with_look`` and has seen the photos as they came.
+    """
+
+    feature_map: Tensor
+    evidence: Tensor | None = None
+    look: Any = None
 
 
 @MODELS.register_module()
@@ -111,13 +126,16 @@ class ProCrop(BaseDetector):
         """Photos (B, 3, H, W), normalised and padded, to a feature map (B, d, h, w)."""
         return self.neck(self.backbone(batch_inputs))[-1]
 
-    def see(self, batch_inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The same feature map, and with it where the backbone sees the photos' subjects, (B, rows, columns), if it has
-        a ``subject_map`` of what it gives."""
+    def see(self, batch_inputs: Tensor) -> Sight:
+        """The same feature map, and with it what else the backbone tells of the photos."""
         if not hasattr(self.backbone, "subject_map"):
-            return self.extract_feat(batch_inputs), None
-        stages = self.backbone(batch_inputs)
-        return self.neck(stages)[-1], self.backbone.subject_map(stages, batch_inputs.shape[-2:])
+            return Sight(self.extract_feat(batch_inputs))
+        if hasattr(self.backbone, "forward_with_look"):
+            stages, look = self.backbone.forward_with_look(batch_inputs)
+        else:
+            stages, look = self.backbone(batch_inputs), None
+        evidence = self.backbone.subject_map(stages, batch_inputs.shape[-2:])
+        return Sight(self.neck(stages)[-1], evidence, look)
 
     def photo_tokens(self, feature_map: Tensor, data_samples: Sequence[CropDataSample]) -> TokenSet:
         """The feature map as tokens (B, h·w, d) with positions; padding is masked (mask None if there is none)."""
@@ -155,11 +173,11 @@ class ProCrop(BaseDetector):
     def embed_photo(self, batch_inputs: Tensor, data_samples: Sequence[CropDataSample]) -> PhotoFeatures:
         """What does not depend on contexts: the part of :meth:`extract_memory` that a photo needs once, whatever it is
         then fused with. Of the samples only ``img_shape`` and ``batch_input_shape`` count."""
-        feature_map, evidence = self.see(batch_inputs)
+        feature_map, evidence, look = self.see(batch_inputs)
         tokens = self.photo_tokens(feature_map, data_samples)
         if not self.fuse_before_encoder:
             tokens = self.encode(tokens)
-        return PhotoFeatures(feature_map, tokens, self._extent(feature_map, data_samples), evidence)
+        return PhotoFeatures(feature_map, tokens, self._extent(feature_map, data_samples), evidence, look)
 
     def fuse_photo(self, photo: PhotoFeatures, data_samples: Sequence[CropDataSample]) -> CropFeatures:
         """The rest of :meth:`extract_memory`: what the head reads, of photos embedded before and the contexts that the

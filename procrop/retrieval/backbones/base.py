@@ -33,10 +33,14 @@ class RetrievalBackbone(ABC):
     Attributes:
         metric: How keys are compared: ``"cosine"``, ``"inner_product"`` or ``"l2"``.
         batch_size: Photos that the encoder works on at once; changes the speed only.
+        look_fingerprint: Which network's look at a prepared photo ``encode_look(look)`` turns into `Embeddings`, as
+            ``encode`` would; such an encoder also tells the ``prepared_size`` of a photo. None for an encoder that
+            always looks itself.
     """
 
     metric: str = "cosine"
     batch_size: int = 8
+    look_fingerprint: str | None = None
 
     @property
     @abstractmethod

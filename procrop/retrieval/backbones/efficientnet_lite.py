@@ -139,10 +139,15 @@ def leading_directions(network: EfficientNetLite, count: int) -> Tensor:
 def to_working_size(image: np.ndarray, image_size: int) -> np.ndarray:
     """Resize a photo (H, W, 3) uint8 RGB: long side ``image_size``, both sides multiples of 32; idempotent."""
     check_image(image)
-    height, width = image.shape[:2]
-    scale = image_size / max(width, height)
-    size = tuple(max(1, round(side * scale / SIDE_MULTIPLE)) * SIDE_MULTIPLE for side in (width, height))
-    if size == (width, height):
+    height, width = working_size(image.shape[:2], image_size)
+    if (height, width) == image.shape[:2]:
         return image
     # Pillow's bilinear filter widens with the reduction, so strong reductions do not alias
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def working_size(shape: tuple[int, int], image_size: int) -> tuple[int, int]:
+    """(height, width) that `to_working_size` gives a photo of (height, width) ``shape``."""
+    scale = image_size / max(shape)
+    height, width = (max(1, round(side * scale / SIDE_MULTIPLE)) * SIDE_MULTIPLE for side in shape)
+    return height, width

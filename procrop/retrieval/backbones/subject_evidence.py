@@ -10,11 +10,11 @@ from torch import Tensor
 
 from procrop.io.manifest import sha256_json
 from procrop.networks.efficientnet_lite import EfficientNetLite, normalise
-from procrop.networks.subject_evidence import STRIDE, subject_evidence
+from procrop.networks.subject_evidence import STRIDE, SubjectLook, look_fingerprint, subject_evidence
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .base import checked_grid, weights_sha256
-from .efficientnet_lite import SIDE_MULTIPLE, leading_directions, to_working_size
+from .base import Embeddings, checked_grid, weights_sha256
+from .efficientnet_lite import SIDE_MULTIPLE, leading_directions, to_working_size, working_size
 from .torch_retrieval import TorchRetrieval
 
 # raise when resizing, pooling or normalisation changes, so that older galleries are refused
@@ -31,6 +31,9 @@ class SubjectEvidenceRetrieval(TorchRetrieval):
     as with that backbone's ``fold=2``. The rest are the leading directions of the stride-16 map (see
     `EfficientNetLiteRetrieval`), over their root mean square in the photo. The key is the mean of ``token_dim``
     leading directions over the photo.
+
+    A cropper whose image backbone has looked at the prepared photo already, by the same network, hands over what it saw
+    (`encode_look`), and the photo is not looked at again.
 
     Args:
         variant: ``"lite0"`` to ``"lite4"``.
@@ -78,6 +81,7 @@ class SubjectEvidenceRetrieval(TorchRetrieval):
                 "preprocessing": _PREPROCESSING_VERSION,
             }
         )
+        self.look_fingerprint = look_fingerprint(network)
         # folded, channels last and in small batches: the fastest way on a CPU
         network = network.fold_batch_norm().to(memory_format=torch.channels_last)
         directions = leading_directions(network, token_dim)
@@ -88,10 +92,25 @@ class SubjectEvidenceRetrieval(TorchRetrieval):
         """Resize a photo (H, W, 3) uint8 RGB to its working size."""
         return to_working_size(image, self.image_size)
 
+    def prepared_size(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) to which `prepare` brings a photo of (height, width) ``shape``."""
+        return working_size(shape, self.image_size)
+
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Photos (b, 3, H, W) uint8 -> keys (b, token_dim), tokens (b, m, token_dim)."""
         x = normalise(images).to(self.dtype).contiguous(memory_format=torch.channels_last)
-        maps, stage = subject_evidence(self.network, x)
+        return self._embed_look(subject_evidence(self.network, x))
+
+    def encode_look(self, look: SubjectLook) -> Embeddings:
+        """As `encode` of photos of one working size, from what a network of the same ``look_fingerprint`` saw of them
+        as `prepare` makes them, with nothing around them."""
+        with torch.inference_mode():
+            moved = SubjectLook(*(part.to(self.device, self.dtype) for part in look))
+            keys, tokens = self._embed_look(moved)
+        return Embeddings(keys.float().cpu().numpy(), tokens.half().cpu().numpy())
+
+    def _embed_look(self, look: SubjectLook) -> tuple[Tensor, Tensor]:
+        maps, stage = look
         projected = torch.einsum("bchw,cd->bdhw", stage, self._directions)
         keys = projected.mean(dim=(2, 3))
         finer = [FOLD * side for side in self._grid]

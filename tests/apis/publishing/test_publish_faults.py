@@ -10,6 +10,7 @@ from published_model import NAME, bytes_of, write_credited_photos
 
 from procrop.apis.publishing import publish, publish_model
 from procrop.apis.publishing.gallery_copy import sizes
+from procrop.engine.published_weights import pack_weights
 
 
 @pytest.mark.parametrize("what", ["weights", "keys and tokens", "thumbnails"])
@@ -30,6 +31,29 @@ def test_a_run_that_breaks_off_leaves_nothing(trained, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="full"):
         publish_model(trained.checkpoint, trained.gallery, NAME, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_there_comes_back_where_the_new_one_cannot_take_its_place(
+    folder, trained, tmp_path, monkeypatch, quick
+):
+    out, replace = shutil.copytree(folder, tmp_path / "model"), publish.os.replace
+
+    def refused(source, target):
+        if target == out and str(source).endswith(".tmp"):
+            raise OSError("the disk is full")
+        replace(source, target)
+
+    monkeypatch.setattr(publish.os, "replace", refused)
+    with pytest.raises(OSError, match="full"):
+        publish_model(trained.checkpoint, trained.gallery, NAME, out)
+    assert bytes_of(out) == bytes_of(folder) and [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_place_in_the_metadata_of_the_weights_is_found(tmp_path):
+    own = dict(config="a = 1", text={"config": {"weights": "/home/someone/bert.pth"}})
+    (tmp_path / "a.safetensors").write_bytes(pack_weights({"w": torch.zeros(1)}, own))
+    with pytest.raises(ValueError, match="a.safetensors: names '/home/"):
+        publish.check_places(tmp_path)
 
 
 def test_the_card_is_kept_and_foreign_files_are_refused(trained, tmp_path, quick):
@@ -72,7 +96,9 @@ def test_photos_that_were_changed_are_refused(trained, tmp_path):
 
 
 def test_galleries_that_do_not_fit_are_refused(trained, gallery, folder, tmp_path):
-    with pytest.raises(ValueError, match=r"at most \(16, 64\) are published; build it with .*lite0_64.py"):
+    with pytest.raises(
+        ValueError, match=r"at most \(16, 64\) are published; build it with .*subject_evidence.py"
+    ):
         publish_model(trained.checkpoint, gallery.folder, NAME, tmp_path / "model")
     with pytest.raises(ValueError, match="is published already"):
         publish_model(trained.checkpoint, folder / "gallery", NAME, tmp_path / "model", trained.photos)
