@@ -141,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
         if args.checkpoint:
             model = find_model(args.checkpoint, args.gallery)
         else:
-            retrieval = ROOT / "configs/_base_/retrieval/efficientnet_lite0_64.py"
+            retrieval = ROOT / "configs/_base_/retrieval/subject_evidence.py"
             model = write_cropper(Config.fromfile(args.config), args, Path(name), retrieval)
         cropper = CropInferencer(*model, "cpu")
         exported = open_exported(args.exported, model[1], args.threads) if args.exported else None

@@ -28,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a list of paths, one on each line or with NULs between (find -print0); - is standard input; "
         "may be repeated",
     )
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for everything that is written")
+    parser.add_argument(
+        "--out",
+        default="crops",
+        metavar="DIR",
+        help="folder for everything that is written (default: %(default)s)",
+    )
     add_model(parser.add_argument_group("the model"))
     _add_request(parser.add_argument_group("what the crops are to be"))
     _add_references(parser.add_argument_group("the references they are made after"))

@@ -35,8 +35,8 @@ class EntryWords:
 def with_entry(metafile: str, words: EntryWords, published: Published) -> str:
     """The text of a metafile with the entry of a published model.
 
-    An entry that is there keeps what people wrote into it; hashes, sizes and counts are set. Without one, a new entry
-    comes first.
+    An entry that is there keeps what people wrote into it; hashes, sizes, counts and the photos' licences are set.
+    Without one, a new entry comes first.
 
     Args:
         metafile: its text.
@@ -54,6 +54,8 @@ def with_entry(metafile: str, words: EntryWords, published: Published) -> str:
     start = f"{_MODEL}{words.name}"
     if start in lines:
         first = lines.index(start)
+        figures["weights"]["Parameters"] = str(published.parameters)
+        figures["gallery"]["License"] = published.licences
         block = list(_updated(lines[first:], figures))
         return "\n".join([*lines[:first], *block]) + "\n"
     heads = [number for number, line in enumerate(lines) if re.fullmatch(r"Models:( \[\])?", line)]

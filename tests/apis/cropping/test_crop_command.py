@@ -106,6 +106,13 @@ def test_without_a_checkpoint_the_model_of_the_package_is_taken(tmp_path, lite):
     assert HalfCropper.made[0][0] == lite.name
 
 
+def test_a_photo_is_all_that_must_be_named(tmp_path, monkeypatch, lite):
+    draw_photo(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert main(["crop", "a.png"]) == 0
+    assert (tmp_path / "crops/sheet.png").is_file() and (tmp_path / "crops/crops/a_1.png").is_file()
+
+
 def test_the_environment_names_a_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setenv("PROCROP_CHECKPOINT", "other.pth")
     draw_photo(tmp_path / "a.png")
@@ -127,7 +134,7 @@ def test_the_tool_is_the_same_command():
     done = subprocess.run(
         [sys.executable, "tools/crop.py"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 2 and "--out" in done.stderr
+    assert done.returncode == 2 and "no photo is named" in done.stderr
 
 
 def test_the_page_names_the_options_there_are():
