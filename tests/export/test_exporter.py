@@ -43,6 +43,7 @@ def test_the_folder_says_how_to_use_it(exported, gallery):
         keep_ratio=True,
         size_divisor=1,
         interpolation="bilinear",
+        backend="cv2",
         reverse_channels=False,
         mean=[127.0] * 3,
         std=[128.0] * 3,

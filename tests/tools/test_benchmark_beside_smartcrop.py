@@ -44,6 +44,7 @@ def test_photos_are_spread_over_the_folder(tmp_path):
     assert len(tool.spread(tmp_path / "photos", 9)) == 6
 
 
+@pytest.mark.slow
 def test_all_sides_crop_the_same_photos(tmp_path, capsys):
     write_photos(tmp_path / "photos", 2)
     words = [tmp_path / "photos", "--count", 1, "--rounds", 1, "--threads", 1, "--out", tmp_path / "t.md"]

@@ -188,7 +188,10 @@ def _replacing(out: Path, name: str) -> Iterator[Path]:
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished, old = temporary_name(out), temporary_name(out).with_suffix(".old")
-    for leftover in (unfinished, old):
+    before = sorted(out.parent.glob(f".{out.name}.*.old"))
+    if before and not out.exists():  # a run was killed between the two renames
+        os.replace(before.pop(), out)
+    for leftover in (unfinished, *before):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir()
     try:

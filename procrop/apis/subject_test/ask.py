@@ -88,7 +88,9 @@ def ask_croppers(
         if not path.is_file():
             raise ValueError(f"{path}: no such photo; is its folder the right one (--photos)?")
     for known, path in zip(subjects, answers.paths, strict=True):
-        question = RatioQuestion(known, path, _read(path, known), ratios)
+        _check_size(path, known)
+    for known, path in zip(subjects, answers.paths, strict=True):
+        question = RatioQuestion(known, path, read_photo(path), ratios)
         for name, cropper in croppers.items():
             try:
                 crops = cropper(question)
@@ -100,12 +102,11 @@ def ask_croppers(
     return answers
 
 
-def _read(path: Path, known: KnownSubject) -> np.ndarray:
-    photo = read_photo(path)
-    size = photo.shape[1], photo.shape[0]
+def _check_size(path: Path, known: KnownSubject) -> None:
+    height, width = read_photo(path).shape[:2]
+    size = width, height
     if size != known.size:
         raise ValueError(
             f"{path}: is {size[0]} x {size[1]} pixels, and its subject is known in {known.size[0]} x {known.size[1]}; "
             "take the photo as it was published"
         )
-    return photo

@@ -41,7 +41,7 @@ class WindowSettings:
     imports: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        low, high = self.shapes
+        low, high = self.shapes if len(self.shapes) == 2 else (0.0, 0.0)
         for name, right, rule in (
             ("windows", self.windows >= 0, "at least 0"),
             ("shapes", 0 < low <= high, "two ratios above 0, the smaller one first"),

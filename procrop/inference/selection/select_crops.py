@@ -60,7 +60,8 @@ def select_crops(
     2. **Score.** ``score_boxes`` scores candidates and predictions alike; a candidate's score is its part of the best
        among all of them, clipped to [0, 1]. It is multiplied by 1 - w * (1 - share), to the first power, where share is
        that of the subject's box in the crop, and w = 1 for a subject that the request names, 0.5 for one that was
-       found; or by share to the fourth, where it is known cell by cell and share is that of its mass. Nothing else
+       found; or by share to the fourth, where it is known cell by cell and share is that of its mass, as
+       part of the largest share of any candidate. Nothing else
        counts.
     3. **Subject.** It is ``request.subject``, else, with a ratio, ``subject``. A subject that the request names is
        kept whole wherever the ratio allows: candidates that keep less of it than others drop out. So where none can
@@ -99,7 +100,8 @@ def select_crops(
         made, owners = ratio_candidates(boxes, size, sizes, hull)
         boxes, final, owners = _score(boxes, made, owners, score_boxes, hull, named)
         if evidence is not None:
-            final = final * kept_evidence(boxes, evidence, size) ** EVIDENCE_POWER
+            kept = kept_evidence(boxes, evidence, size)
+            final = final * (kept / max(kept.max(initial=0.0), np.finfo(float).tiny)) ** EVIDENCE_POWER
     elif named or request.min_area > 0:
         made = free_candidates(boxes, size, request.min_area, subject if named else None)
         boxes, final, owners = _score(boxes, made, owners, score_boxes, None, False)
