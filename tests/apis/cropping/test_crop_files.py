@@ -154,7 +154,8 @@ def test_record_and_table_grow_photo_by_photo(monkeypatch):
     assert run("in", "--out", "out", "--no-sheet") == 0
     behind = 3 + 1  # in threads or waiting, and the one in hand
     assert all(lines >= number - behind for number, (lines, _) in enumerate(seen)) and len(seen) == 12
-    assert all(rows in (1 + 2 * lines, 2 * lines - 1, 0) for lines, rows in seen)
+    # a header and two rows a photo; the writer may go on between the two looks
+    assert all(rows == 0 or 2 * lines - 1 <= rows <= 1 + 2 * (lines + behind) for lines, rows in seen)
 
 
 def test_pictures_are_written_and_named_in_the_record():
