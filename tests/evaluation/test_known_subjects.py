@@ -9,6 +9,7 @@ from procrop.evaluation.known_subjects import read_known_subjects
 
 GOOD = {"dataset": "a", "file": "x.jpg", "size": [100, 80], "what": "dog", "subject": [10, 0, 60, 80]}
 OURS = Path(__file__).resolve().parents[2] / "tools" / "known_subjects.jsonl"
+UNTOUCHED = OURS.with_name("untouched_subjects.jsonl")
 
 
 def write(path, *entries):
@@ -69,8 +70,21 @@ def test_the_subjects_that_come_with_the_tools():
     ours = read_known_subjects(OURS)
     assert {known.dataset for known in ours} == {"photos", "bsds500", "skimage"}
     assert len(ours) >= 80 and sum(known.head is not None for known in ours) >= 40
-    # a box that is nearly the photo tells nothing: every crop keeps or cuts it
-    assert all(
-        (k.subject[2] - k.subject[0]) * (k.subject[3] - k.subject[1]) < 0.75 * k.size[0] * k.size[1]
-        for k in ours
-    )
+    assert all(share_of_photo(known) < 0.75 for known in ours)
+
+
+def test_the_untouched_subjects_are_of_no_photo_that_was_looked_at():
+    untouched = read_known_subjects(UNTOUCHED)
+    assert 45 <= len(untouched) <= 50 and sum(known.head is not None for known in untouched) >= 35
+    assert {known.dataset for known in untouched} == {"bsds500"}
+    assert {known.file.split("/")[0] for known in untouched} == {"train", "val"}
+    looked_at = {Path(known.file).name for known in read_known_subjects(OURS)}
+    looked_at |= {Path(line).name for line in OURS.with_name("forty_photos.txt").read_text().splitlines()}
+    assert not looked_at & {Path(known.file).name for known in untouched}
+    assert all(share_of_photo(known) < 0.75 for known in untouched)
+
+
+def share_of_photo(known):
+    """A box that is nearly the photo tells nothing: every crop keeps or cuts it."""
+    x1, y1, x2, y2 = known.subject
+    return (x2 - x1) * (y2 - y1) / (known.size[0] * known.size[1])
