@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from builders import build
 
+from procrop.models.backbones import SubjectEvidenceBackbone
 from procrop.networks import normalise
 from procrop.retrieval.backbones import SubjectEvidenceRetrieval
 from procrop.retrieval.backbones.efficientnet_lite import to_working_size
@@ -32,7 +32,7 @@ def test_shapes(encoder, images):
 
 
 def test_a_token_starts_with_the_maps_that_the_cropper_sees(encoder, images):
-    backbone = build(dict(type="SubjectEvidenceBackbone"))
+    backbone = SubjectEvidenceBackbone()
     backbone.net.load_pretrained()
     x = normalise(torch.from_numpy(to_working_size(images[1], 256).copy()).permute(2, 0, 1)[None])
     maps = backbone.eval()(x)[0]

@@ -3,9 +3,7 @@
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
-import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "benchmarks"))
 
@@ -13,13 +11,7 @@ import beside_smartcrop as tool  # noqa: E402
 from rounds import Times  # noqa: E402
 from untrained_cropper import write_photos  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def threads_as_before():
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    yield
-    torch.set_num_threads(before[0])
-    cv2.setNumThreads(before[1])
+pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 def test_the_ratio_is_of_speeds_by_both_clocks():

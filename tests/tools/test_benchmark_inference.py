@@ -4,9 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
-import torch
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "benchmarks"))
@@ -15,13 +13,7 @@ import inference  # noqa: E402
 import rounds  # noqa: E402
 from untrained_cropper import write_photos  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def threads_as_before():
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    yield
-    torch.set_num_threads(before[0])
-    cv2.setNumThreads(before[1])
+pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 def test_every_round_runs_every_side_once_and_begins_with_another(monkeypatch, capsys):

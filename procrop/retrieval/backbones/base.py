@@ -97,6 +97,13 @@ def checked_grid(token_grid: Sequence[int]) -> tuple[int, int]:
     return int(token_grid[0]), int(token_grid[1])
 
 
+def checked_image_size(image_size: int, multiple: int) -> int:
+    """A side in pixels as a plain integer; ValueError unless it is a positive multiple of ``multiple``."""
+    if image_size < multiple or image_size % multiple:
+        raise ValueError(f"image_size must be a positive multiple of {multiple}, not {image_size}")
+    return int(image_size)
+
+
 def weights_sha256(state: dict) -> str:
     """Hex SHA-256 over the names, types, shapes and values of a torch state dict, whatever file it came from."""
     digest = hashlib.sha256()

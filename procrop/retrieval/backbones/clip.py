@@ -15,7 +15,7 @@ from procrop.networks import pixel_statistics
 from procrop.networks.clip_weights import load_clip, load_open_clip
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .base import check_image, checked_grid, weights_sha256
+from .base import check_image, checked_grid, checked_image_size, weights_sha256
 from .pixels import resize_bicubic
 from .torch_retrieval import TorchRetrieval
 
@@ -103,9 +103,9 @@ class CLIPRetrieval(TorchRetrieval):
         else:
             network = _random_clip(config or {}, random_weights_seed)
         self._own_size, self._patch = network.config.image_size, network.config.patch_size
-        self.image_size = self._own_size if image_size is None else int(image_size)
-        if self.image_size < self._patch or self.image_size % self._patch:
-            raise ValueError(f"image_size must be a positive multiple of {self._patch}, not {image_size}")
+        self.image_size = checked_image_size(
+            self._own_size if image_size is None else image_size, self._patch
+        )
         self.resize = resize
         self._mean, self._std = tuple(map(float, mean)), tuple(map(float, std))
         fingerprint = sha256_json(

@@ -13,7 +13,7 @@ from procrop.io.manifest import sha256_json
 from procrop.networks.efficientnet_lite import HEAD_CHANNELS, EfficientNetLite, normalise
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .base import check_image, checked_grid, weights_sha256
+from .base import check_image, checked_grid, checked_image_size, weights_sha256
 from .torch_retrieval import TorchRetrieval
 
 # raise when resizing, pooling or normalisation changes, so that older galleries are refused
@@ -63,12 +63,10 @@ class EfficientNetLiteRetrieval(TorchRetrieval):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if image_size < SIDE_MULTIPLE or image_size % SIDE_MULTIPLE:
-            raise ValueError(f"image_size must be a positive multiple of {SIDE_MULTIPLE}, not {image_size}")
+        self.image_size = checked_image_size(image_size, SIDE_MULTIPLE)
         grid = checked_grid(token_grid)
         if key not in ("pool", "stage", "grid"):
             raise ValueError(f"key must be 'pool', 'stage' or 'grid', not {key!r}")
-        self.image_size = int(image_size)
         self.key = key
         network = EfficientNetLite(variant, out_strides=(token_stride,)).load_pretrained(checkpoint)
         settings = {

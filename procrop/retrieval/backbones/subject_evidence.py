@@ -13,7 +13,7 @@ from procrop.networks.efficientnet_lite import EfficientNetLite, normalise
 from procrop.networks.subject_evidence import STRIDE, SubjectLook, look_fingerprint, subject_evidence
 from procrop.registry import RETRIEVAL_BACKBONES
 
-from .base import Embeddings, checked_grid, weights_sha256
+from .base import Embeddings, checked_grid, checked_image_size, weights_sha256
 from .efficientnet_lite import SIDE_MULTIPLE, leading_directions, to_working_size, working_size
 from .torch_retrieval import TorchRetrieval
 
@@ -61,14 +61,12 @@ class SubjectEvidenceRetrieval(TorchRetrieval):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if image_size < SIDE_MULTIPLE or image_size % SIDE_MULTIPLE:
-            raise ValueError(f"image_size must be a positive multiple of {SIDE_MULTIPLE}, not {image_size}")
+        self.image_size = checked_image_size(image_size, SIDE_MULTIPLE)
         if token_dim <= LAYOUT_CHANNELS:
             raise ValueError(
                 f"token_dim must be above {LAYOUT_CHANNELS}, which the layout takes, not {token_dim}"
             )
         grid = checked_grid(token_grid)
-        self.image_size = int(image_size)
         network = EfficientNetLite(variant, out_strides=(STRIDE,)).load_pretrained(checkpoint)
         fingerprint = sha256_json(
             {
